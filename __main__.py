@@ -1,0 +1,81 @@
+"""One stack: settings -> compile -> components -> stack outputs. What is routed where stands in `routes/`."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.access import Access, AccessArgs
+from components.event_bus import EventBus, EventBusArgs
+from components.event_source import GitHubEventSource, GitHubEventSourceArgs
+from components.objects import declare
+from components.sensor_family import SensorFamily, SensorFamilyArgs
+from components.stack_config import read_secret, read_settings
+from components.subscriptions import Subscriptions, monitor_of
+from components.webhook_secret import WebhookSecret, WebhookSecretArgs
+from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
+from routes import FAMILIES
+from routes.compiler import compile_stack
+from routes.contract import TEMPLATES
+from routes.settings import NativeEventBus
+
+settings = read_settings()
+stack = compile_stack(FAMILIES, settings)
+
+cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
+on_cluster = pulumi.ResourceOptions(provider=cluster)
+seconds = settings.verdict_seconds
+
+namespace = [declare("namespace", stack.namespace, on_cluster)] if stack.namespace else []
+secret = WebhookSecret(
+    "webhook",
+    WebhookSecretArgs(
+        secret=stack.webhook_secret,
+        key=settings.webhook_secret.key,
+        value=read_secret("webhookSecretValue") if settings.webhook_secret.kind == "config" else None,
+        verdict_seconds=seconds,
+        after=namespace,
+    ),
+    on_cluster,
+)
+bus = settings.event_bus
+event_bus = EventBus(
+    "events",
+    EventBusArgs(
+        event_bus=stack.event_bus,
+        access=stack.event_bus_access,
+        key="" if isinstance(bus, NativeEventBus) else bus.access.key,
+        value=read_secret("eventBusAccessValue") if stack.event_bus_access else None,
+        verdict_seconds=seconds,
+        after=namespace,
+    ),
+    on_cluster,
+)
+access = Access("access", AccessArgs(objects=stack.access, after=namespace), on_cluster)
+templates = WorkflowTemplates(
+    "templates", WorkflowTemplatesArgs(templates=stack.templates, after=namespace), on_cluster
+)
+families = [
+    SensorFamily(
+        name,
+        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus, access, templates]),
+        on_cluster,
+    )
+    for name, sensors in stack.sensors.items()
+]
+sensors = [sensor for family in stack.sensors.values() for sensor in family]
+event_source = GitHubEventSource(
+    "webhook",
+    GitHubEventSourceArgs(
+        event_source=stack.event_source,
+        sensors=[sensor for family in families for sensor in family.sensors],
+        subscribed=Subscriptions(
+            kube_context=settings.kube_context, sensors=sensors, monitor=monitor_of(settings), seconds=seconds
+        ).wait,
+        verdict_seconds=seconds,
+        after=[secret, event_bus, access],
+    ),
+    on_cluster,
+)
+
+pulumi.export("webhook", {"path": event_source.path, "service": event_source.service})
+pulumi.export("sensors", [sensor["metadata"]["name"] for sensor in sensors])
+pulumi.export("templates", {str(template): list(parameters) for template, parameters in TEMPLATES.items()})

@@ -1,0 +1,35 @@
+"""What Sensors and Workflows stand on: service accounts, what they may do, and the semaphores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components import PACKAGE
+from components.objects import declare
+from routes.manifests import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessArgs:
+    """`objects` as compiled; `after` is what must be there first: the namespace."""
+
+    objects: Sequence[Manifest]
+    after: Sequence[pulumi.Resource] = ()
+
+
+class Access(pulumi.ComponentResource):
+    """Service accounts, Role, RoleBinding, semaphores and the admission policy of a stack."""
+
+    objects: list[pulumi.CustomResource]
+
+    def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PACKAGE}:Access", name, {}, opts)
+        children = pulumi.ResourceOptions(parent=self, depends_on=[*args.after])
+        self.objects = [
+            declare(f"{name}-{manifest['kind'].lower()}-{manifest['metadata']['name']}", manifest, children)
+            for manifest in args.objects
+        ]
+        self.register_outputs({})

@@ -1,0 +1,43 @@
+"""The JetStream that carries events from the EventSource to the Sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from components import PACKAGE
+from components.objects import declare, verdict
+from routes.manifests import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventBusArgs:
+    """`event_bus` as compiled. `access` is the Secret of an existing NATS, if the stack makes it; `value` its text."""
+
+    event_bus: Manifest
+    access: Manifest | None
+    key: str
+    value: pulumi.Input[str] | None
+    verdict_seconds: int
+    after: Sequence[pulumi.Resource] = ()
+
+
+class EventBus(pulumi.ComponentResource):
+    """Argo Events' own JetStream, or a NATS that exists."""
+
+    event_bus: pulumi.CustomResource
+
+    def __init__(self, name: str, args: EventBusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(f"{PACKAGE}:EventBus", name, {}, opts)
+        first: list[pulumi.Resource] = [*args.after]
+        if args.access:
+            children = pulumi.ResourceOptions(parent=self, depends_on=first)
+            first = [declare(f"{name}-access", args.access, children, string_data={args.key: args.value})]
+        self.event_bus = declare(
+            f"{name}-eventbus",
+            args.event_bus,
+            pulumi.ResourceOptions(parent=self, depends_on=first, custom_timeouts=verdict(args.verdict_seconds)),
+        )
+        self.register_outputs({})

@@ -1,0 +1,40 @@
+"""The one way in for configuration: Pulumi's stack config, read whole, so that a misspelt key is seen."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings
+
+
+def read_settings() -> StackSettings:
+    """The settings of the stack that runs. Raises RunError with every wrong one."""
+    config = get_config_env() | CONFIG.get()
+    settings = {
+        key: _value(value)
+        for name, value in config.items()
+        for project, _, key in (name.partition(":"),)
+        if project == PROJECT and key not in SECRETS
+    }
+    try:
+        return parse_settings(settings, source=f"Pulumi.{pulumi.get_stack()}.yaml")
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def read_secret(key: str) -> pulumi.Output[str]:
+    """A secret config value. Raises RunError saying how to set it, and refuses one that stands in the clear."""
+    config = pulumi.Config(PROJECT)
+    how = f"write {SECRETS[key]}:\n      pulumi config set --secret {PROJECT}:{key}"
+    value = config.get_secret(key)
+    if value is None:
+        raise pulumi.RunError(f"{PROJECT}:{key}: missing; {how}")
+    return value
+
+
+def _value(text: str) -> object:
+    """Pulumi hands every value over as text, an object as JSON."""
+    return json.loads(text) if text[:1] in ("{", "[") else text

@@ -1,0 +1,116 @@
+"""Have the Sensors subscribed? Asked of the cluster: their Deployments, and JetStream's own list of consumers."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from routes.compiler import EVENT_BUS
+from routes.manifests import Manifest
+from routes.settings import Monitor, NativeEventBus, StackSettings
+
+
+def monitor_of(settings: StackSettings) -> Monitor | None:
+    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
+    if isinstance(settings.event_bus, NativeEventBus):
+        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
+    return settings.event_bus.monitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscriptions:
+    """Waits until every trigger of `sensors` has its consumer. `monitor` None: until their pods run."""
+
+    kube_context: str
+    sensors: Sequence[Manifest]
+    monitor: Monitor | None
+    seconds: int
+
+    def wait(self) -> None:
+        """Returns when all have subscribed. Raises RunError, naming Sensors and where to look, after `seconds`."""
+        api = config.new_client_from_config(context=self.kube_context)
+        deadline = time.monotonic() + self.seconds
+        while missing := list(self._missing(api)):
+            if time.monotonic() > deadline:
+                raise pulumi.RunError(
+                    f"after {self.seconds} s (setting verdictSeconds) not every Sensor has subscribed, so the"
+                    " EventSource was left as it is: a delivery would be lost.\n"
+                    + "\n".join(f"  {reason}" for reason in missing)
+                )
+            time.sleep(0.5)
+
+    def _missing(self, api: client.ApiClient) -> Iterator[str]:
+        for sensor in self.sensors:
+            name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
+            if not _rolled_out(api, name, namespace):
+                yield f"{name}: its pod does not run; see: kubectl -n {namespace} describe pod -l sensor-name={name}"
+        consumers = self._consumers(api)
+        if consumers is None:
+            return
+        for sensor in self.sensors:
+            name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
+            for trigger in sensor["spec"]["triggers"]:
+                for dependency in sensor["spec"]["dependencies"]:
+                    if durable_name(name, trigger["template"]["name"], dependency["name"]) not in consumers:
+                        yield (
+                            f"{name}: no consumer for {dependency['name']};"
+                            f" see: kubectl -n {namespace} logs -l sensor-name={name}"
+                        )
+
+    def _consumers(self, api: client.ApiClient) -> set[str] | None:
+        """The names of JetStream's consumers; None when it cannot be asked."""
+        if self.monitor is None:
+            pulumi.log.warn(
+                "eventBus.monitor is not set: `pulumi up` sees the Sensors' pods run, not that they have subscribed"
+            )
+            return None
+        m = self.monitor
+        path = f"/api/v1/namespaces/{m.namespace}/services/{m.service}:{m.port}/proxy/jsz"
+        query = [("consumers", "true")] + ([("acc", m.account)] if m.account else [])
+        try:
+            response = api.call_api(
+                path,
+                "GET",
+                query_params=query,
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+            )[0]
+        except ApiException as error:
+            if error.status == 403:
+                pulumi.log.warn(
+                    f"no right to ask {m.namespace}/{m.service} (get services/proxy): `pulumi up` sees the Sensors'"
+                    " pods run, not that they have subscribed"
+                )
+                return None
+            return set()  # not up yet
+        return {
+            consumer["name"]
+            for account in json.loads(response.data).get("account_details", [])
+            for stream in account.get("stream_detail", [])
+            for consumer in stream.get("consumer_detail") or []
+        }
+
+
+def _rolled_out(api: client.ApiClient, sensor: str, namespace: str) -> bool:
+    found = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"sensor-name={sensor}").items
+    return bool(found) and all(
+        deployment.status.observed_generation == deployment.metadata.generation
+        and (deployment.status.updated_replicas or 0) >= deployment.spec.replicas
+        and (deployment.status.available_replicas or 0) >= deployment.spec.replicas
+        for deployment in found
+    )
+
+
+def durable_name(sensor: str, trigger: str, dependency: str) -> str:
+    """The name of the consumer, as the engine makes it: FNV-1a, 32 bits (argo-events, `getDurableName`)."""
+    value = 0x811C9DC5
+    for byte in f"{sensor}-{trigger}-{dependency}".encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return f"group-{value}"

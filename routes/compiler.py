@@ -1,0 +1,433 @@
+"""(families, settings) -> CompiledStack: every Kubernetes object of a stack, as plain JSON, in the order of the table.
+
+What the engine makes of each field is in the comments beside it; `routes/contract.py` says what a Workflow is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from routes import manifests as m
+from routes.contract import (
+    ANNOTATIONS,
+    LABELS,
+    PARAMETERS,
+    TEMPLATES,
+    Constant,
+    Json,
+    Source,
+    WorkflowName,
+)
+from routes.manifests import Manifest
+from routes.model import BranchIn, Condition, Delivery, Family, Is, NamedLike, NotOneOf, OneOf, Route
+from routes.settings import (
+    ConfigWebhookSecret,
+    ExistingWebhookSecret,
+    ExternalWebhookSecret,
+    NativeEventBus,
+    StackSettings,
+)
+
+EVENT_BUS = "github"
+EVENT_SOURCE = "github-es"
+EVENT_NAME = "main"
+SUBMITTER = "argo-events-workflow-submitter"
+SEMAPHORES = "workflow-semaphores"
+PREFIX = "github-to-argo"
+"""Prefix of the labels and annotations of each Workflow."""
+
+RETRY_SECONDS = 5
+
+# The engine's own conditions. `pulumi up` waits until each is True.
+WAIT_FOR = {
+    "EventBus": ("Deployed", "Configured"),
+    "EventSource": ("SourcesProvided", "Deployed"),
+    "Sensor": ("DependenciesProvided", "TriggersProvided", "Deployed"),
+    "ExternalSecret": ("Ready",),
+}
+
+# A static value of gjson, the engine's path language: always there, always the empty text.
+EMPTY = '!""'
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledStack:
+    """A stack's objects by what makes them. `sensors` is by family; a Secret holds no data here."""
+
+    namespace: Manifest | None
+    webhook_secret: Manifest | None
+    event_bus_access: Manifest | None
+    event_bus: Manifest
+    access: list[Manifest]
+    templates: list[Manifest]
+    sensors: Mapping[str, list[Manifest]]
+    event_source: Manifest
+
+    def objects(self) -> list[Manifest]:
+        """All objects, in an order in which they can be applied."""
+        first = (self.namespace, self.webhook_secret, self.event_bus_access, self.event_bus)
+        return [
+            *(manifest for manifest in first if manifest),
+            *self.access,
+            *self.templates,
+            *(sensor for family in self.sensors.values() for sensor in family),
+            self.event_source,
+        ]
+
+
+def compile_stack(families: Iterable[Family], settings: StackSettings) -> CompiledStack:
+    """Every object of the stack. Routes that are off have no Sensor."""
+    enabled = [
+        Family(name=family.name, routes=tuple(r for r in family.routes if settings.route(r).enabled))
+        for family in families
+    ]
+    routes = [route for family in enabled for route in family.routes]
+    return CompiledStack(
+        namespace=_namespace(settings),
+        webhook_secret=_webhook_secret(settings),
+        event_bus_access=_event_bus_access(settings),
+        event_bus=_event_bus(settings),
+        access=list(_access(settings)),
+        templates=_templates(settings),
+        sensors={
+            family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
+        },
+        event_source=_event_source(routes, settings),
+    )
+
+
+def _metadata(name: str, settings: StackSettings, *, kind: str = "") -> m.Metadata:
+    wait = [f"condition={condition}" for condition in WAIT_FOR.get(kind, ())]
+    return m.Metadata(
+        name=name,
+        namespace=settings.namespace,
+        labels={"app.kubernetes.io/part-of": PREFIX},
+        annotations={"pulumi.com/waitFor": json.dumps(wait)} if wait else None,
+    )
+
+
+# --- Sensors
+
+
+def _sensor(route: Route, settings: StackSettings) -> Manifest:
+    rate = settings.rate(route)
+    return m.Sensor(
+        metadata=_metadata(route.sensor, settings, kind="Sensor"),
+        spec=m.SensorSpec(
+            event_bus_name=EVENT_BUS,
+            template=m.PodTemplate(service_account_name=SUBMITTER),
+            dependencies=[
+                m.Dependency(
+                    name=delivery.name,
+                    event_source_name=EVENT_SOURCE,
+                    event_name=EVENT_NAME,
+                    filters=_filters(delivery, settings),
+                )
+                for delivery in route.deliveries
+            ],
+            triggers=[
+                m.Trigger(
+                    template=m.TriggerTemplate(
+                        name=route.trigger,
+                        conditions=" || ".join(delivery.name for delivery in route.deliveries),
+                        k8s=m.K8sTrigger(
+                            source=m.Source(resource=_workflow(route, settings)),
+                            parameters=[p for delivery in route.deliveries for p in _parameters(route, delivery)],
+                        ),
+                    ),
+                    rate_limit=m.RateLimit(unit=rate.unit, requests_per_unit=rate.limit),
+                    retry_strategy=m.RetryStrategy(
+                        steps=settings.retry_minutes * 60 // RETRY_SECONDS, duration=f"{RETRY_SECONDS}s"
+                    ),
+                )
+            ],
+        ),
+    ).manifest()
+
+
+def _filters(delivery: Delivery, settings: StackSettings) -> m.Filters:
+    conditions = (OneOf("action", delivery.actions), *delivery.where) if delivery.actions else delivery.where
+    filters = [_filter for condition in conditions for _filter in _compile(condition, settings)]
+    return m.Filters(
+        exprs=[f for f in filters if isinstance(f, m.ExprFilter)] or None,
+        # The event first: it is always there, and what fails it is not looked at further.
+        data=[
+            m.DataFilter(path="body.X-GitHub-Event", value=[f"^{delivery.event}$"]),
+            *(f for f in filters if isinstance(f, m.DataFilter)),
+        ],
+    )
+
+
+def _compile(condition: Condition, settings: StackSettings) -> Iterator[m.DataFilter | m.ExprFilter]:
+    """A condition as the engine's filters.
+
+    A path that is missing is an error to the engine, which then logs the whole payload. `[path]` is always there: the
+    JSON text of a list with the value, or of an empty list. So type and text are both compared: null is not "null".
+    """
+    match condition:
+        case OneOf(path, values):
+            yield m.DataFilter(path=f"[body.{path}]", value=[_any_of(values)])
+        case NotOneOf(path, values):
+            yield m.DataFilter(path=f"[body.{path}]", value=[r'^\[".+"\]$'])
+            yield m.DataFilter(path=f"[body.{path}]", value=[_any_of(values)], comparator="!=")
+        case Is(path, value):
+            yield m.DataFilter(path=f"[body.{path}]", value=[rf"^\[{json.dumps(value)}\]$"])
+        case NamedLike(paths, setting):
+            found = ",".join(f"body.{path}" for path in paths)
+            yield m.DataFilter(path=f"[{found},{EMPTY}].0", value=[getattr(settings, setting)])
+        case BranchIn(path, names, or_named_at):
+            # An expression, since only these compare two values of one delivery. The engine runs it on every event.
+            refs = " || ".join(f"ref == 'refs/heads/{name}'" for name in names)
+            yield m.ExprFilter(
+                expr=f"{refs} || ref == 'refs/heads/' + branch",
+                fields_=[
+                    m.ExprField(name="ref", path=f"[body.{path},{EMPTY}].0"),
+                    m.ExprField(name="branch", path=f"[body.{or_named_at},{EMPTY}].0"),
+                ],
+            )
+
+
+def _any_of(values: Iterable[str]) -> str:
+    """A regular expression for the JSON text of a list with one of these words, letter for letter."""
+    return rf'^\["({"|".join(values)})"\]$'
+
+
+def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
+    """The Workflow as it is before a delivery fills it in: what stays empty is absent from the delivery."""
+    agent = route.agent or ""
+    events = {delivery.event for delivery in route.deliveries}
+    from_delivery = [name for name, label in LABELS.items() if any(label.source(event) for event in events)]
+    return m.Workflow(
+        metadata=m.WorkflowMetadata(
+            name=route.workflow,
+            labels={f"{PREFIX}/route": route.sensor, f"{PREFIX}/event": ""}
+            | ({f"{PREFIX}/agent": agent} if agent else {})
+            | {f"{PREFIX}/{name}": "" for name in from_delivery},
+            annotations={f"{PREFIX}/{name}": "" for name in ANNOTATIONS},
+        ),
+        spec=m.WorkflowSpec(
+            workflow_template_ref=m.LocalRef(name=route.template),
+            arguments=m.Arguments(
+                parameters=[
+                    m.Argument(name=name, value=agent if name == "agent" else "") for name in TEMPLATES[route.template]
+                ]
+            ),
+            synchronization=m.Synchronization(
+                semaphores=[
+                    m.ConfigMapKeySemaphore(config_map_key_ref=m.SecretKeyRef(name=SEMAPHORES, key=route.semaphore))
+                ]
+            ),
+            ttl_strategy=m.TtlStrategy(seconds_after_completion=settings.workflow_ttl_seconds),
+        ),
+    )
+
+
+def _parameters(route: Route, delivery: Delivery) -> Iterator[m.TriggerParameter]:
+    """What a delivery writes into the Workflow. Where it has nothing the Workflow's own empty text stays."""
+    event = delivery.event
+    places: dict[str, Source | None] = {
+        "metadata.name": WorkflowName(route.workflow),
+        f"metadata.labels.{PREFIX}/event": Constant(event),
+        **{f"metadata.labels.{PREFIX}/{name}": label.source(event) for name, label in LABELS.items()},
+        **{f"metadata.annotations.{PREFIX}/{name}": note.source(event) for name, note in ANNOTATIONS.items()},
+        **{
+            f"spec.arguments.parameters.{index}.value": PARAMETERS[name].source(event)
+            for index, name in enumerate(TEMPLATES[route.template])
+        },
+    }
+    for dest, source in places.items():
+        if source is not None:
+            always = isinstance(source, WorkflowName | Constant | Json)
+            yield m.TriggerParameter(
+                src=m.ParameterSource(
+                    dependency_name=delivery.name,
+                    data_template=source.template(),
+                    # To the engine an empty result is an error: it then takes the key. A `value` instead would also be
+                    # written when another dependency fired.
+                    data_key=None if always else EMPTY,
+                ),
+                dest=dest,
+            )
+
+
+# --- The way in
+
+
+def _event_source(routes: Iterable[Route], settings: StackSettings) -> Manifest:
+    events = sorted({delivery.event for route in routes for delivery in route.deliveries})
+    port = settings.webhook.port
+    secret = settings.webhook_secret
+    return m.EventSource(
+        metadata=_metadata(EVENT_SOURCE, settings, kind="EventSource"),
+        spec=m.EventSourceSpec(
+            event_bus_name=EVENT_BUS,
+            template=m.PodTemplate(service_account_name=EVENT_SOURCE),
+            service=m.EventSourceService(ports=[m.ServicePort(name="webhook", port=port, target_port=port)]),
+            github={
+                EVENT_NAME: m.GitHubSource(
+                    # The port is a string: an integer breaks every EventSource that the controller looks after.
+                    webhook=m.WebhookContext(endpoint=settings.webhook.endpoint, port=str(port)),
+                    webhook_secret=m.SecretKeyRef(name=secret.name, key=secret.key),
+                    # One of organizations and repositories must be given. Without a token neither is used.
+                    organizations=["*"],
+                    events=events,
+                )
+            },
+        ),
+    ).manifest()
+
+
+def _event_bus(settings: StackSettings) -> Manifest:
+    bus = settings.event_bus
+    if isinstance(bus, NativeEventBus):
+        persistence = (
+            m.Persistence(storage_class_name=bus.storage_class, volume_size=bus.storage) if bus.storage else None
+        )
+        spec = m.EventBusSpec(
+            jetstream=m.JetStream(
+                version=bus.version,
+                replicas=bus.replicas,
+                stream_config=f"replicas: {bus.replicas}\n",
+                persistence=persistence,
+            )
+        )
+    else:
+        spec = m.EventBusSpec(
+            jetstream_exotic=m.JetStreamExotic(
+                url=bus.url,
+                access_secret=m.SecretKeyRef(name=bus.access.name, key=bus.access.key),
+                stream_config=f"replicas: {bus.stream_replicas}\n",
+                # Said aloud: with no `tls` at all the engine does not check the certificate either.
+                tls=m.Tls(ca_cert_secret=m.SecretKeyRef(name=bus.ca.name, key=bus.ca.key))
+                if bus.ca
+                else m.Tls(insecure_skip_verify=True),
+            )
+        )
+    return m.EventBus(metadata=_metadata(EVENT_BUS, settings, kind="EventBus"), spec=spec).manifest()
+
+
+def _webhook_secret(settings: StackSettings) -> Manifest | None:
+    secret = settings.webhook_secret
+    match secret:
+        case ExternalWebhookSecret():
+            return m.ExternalSecret(
+                metadata=_metadata(secret.name, settings, kind="ExternalSecret"),
+                spec=m.ExternalSecretSpec(
+                    refresh_interval=secret.refresh_interval,
+                    secret_store_ref=m.StoreRef(name=secret.store, kind=secret.store_kind),
+                    target=m.SecretTarget(name=secret.name),
+                    data=[
+                        m.SecretData(
+                            secret_key=secret.key,
+                            remote_ref=m.RemoteRef(key=secret.remote_key, property=secret.remote_property),
+                        )
+                    ],
+                ),
+            ).manifest()
+        case ConfigWebhookSecret():
+            return m.Secret(metadata=_metadata(secret.name, settings)).manifest()
+        case ExistingWebhookSecret():
+            return None
+
+
+def _event_bus_access(settings: StackSettings) -> Manifest | None:
+    bus = settings.event_bus
+    if isinstance(bus, NativeEventBus) or bus.access.kind == "existing":
+        return None
+    return m.Secret(metadata=_metadata(bus.access.name, settings)).manifest()
+
+
+# --- What Workflows and Sensors stand on
+
+
+def _namespace(settings: StackSettings) -> Manifest | None:
+    metadata = m.Metadata(name=settings.namespace, labels={"app.kubernetes.io/part-of": PREFIX})
+    return m.Namespace(metadata=metadata).manifest() if settings.create_namespace else None
+
+
+def _templates(settings: StackSettings) -> list[Manifest]:
+    if settings.workflow_templates == "external":
+        return []
+    return [
+        m.WorkflowTemplate(
+            metadata=_metadata(template, settings),
+            spec=m.WorkflowTemplateSpec(
+                entrypoint="main",
+                arguments=m.Arguments(parameters=[m.Argument(name=name) for name in parameters]),
+                templates=[m.WorkflowTemplateStep(name="main", suspend=m.Suspend(duration="1s"))],
+            ),
+        ).manifest()
+        for template, parameters in TEMPLATES.items()
+    ]
+
+
+def _access(settings: StackSettings) -> Iterator[Manifest]:
+    """The Sensors' and the EventSource's service accounts, what they may do, and the semaphores."""
+    yield m.ServiceAccount(metadata=_metadata(SUBMITTER, settings)).manifest()
+    yield m.ServiceAccount(metadata=_metadata(EVENT_SOURCE, settings), automount_service_account_token=False).manifest()
+    yield m.Role(
+        metadata=_metadata("argo-events-workflow-submit-role", settings),
+        rules=[m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["create", "get", "update"])],
+    ).manifest()
+    yield m.RoleBinding(
+        metadata=_metadata("argo-events-workflow-submit-rb", settings),
+        role_ref=m.RoleRef(name="argo-events-workflow-submit-role"),
+        subjects=[m.Subject(name=SUBMITTER, namespace=settings.namespace)],
+    ).manifest()
+    yield m.ConfigMap(
+        metadata=_metadata(SEMAPHORES, settings),
+        data={key: str(limit) for key, limit in settings.semaphores.model_dump(by_alias=True).items()},
+    ).manifest()
+    if settings.admission_policy:
+        yield from _admission_policy(settings)
+
+
+def _admission_policy(settings: StackSettings) -> Iterator[Manifest]:
+    """A Sensor's `operation: update` is get, then create, or an update that changes nothing. This holds it to that."""
+    # Cluster-wide, hence named after the namespace.
+    metadata = m.Metadata(
+        name=f"{PREFIX}-{settings.namespace}-sensor-updates", labels={"app.kubernetes.io/part-of": PREFIX}
+    )
+    unchanged = [
+        f"object.{path} == oldObject.{path}"
+        for path in (
+            "?spec",
+            "?status",
+            "metadata.?labels",
+            "metadata.?annotations",
+            "metadata.?finalizers",
+            "metadata.?ownerReferences",
+        )
+    ]
+    yield m.AdmissionPolicy(
+        metadata=metadata,
+        spec=m.AdmissionPolicySpec(
+            match_constraints=m.MatchConstraints(
+                resource_rules=[
+                    m.ResourceRule(
+                        api_groups=["argoproj.io"],
+                        api_versions=["*"],
+                        resources=["workflows"],
+                        operations=["UPDATE"],
+                    )
+                ]
+            ),
+            match_conditions=[
+                m.MatchCondition(
+                    name="by-a-sensor",
+                    expression=f"request.userInfo.username == 'system:serviceaccount:{settings.namespace}:{SUBMITTER}'",
+                )
+            ],
+            validations=[
+                m.Validation(
+                    expression=" && ".join(unchanged),
+                    message="a Sensor starts Workflows and changes none: this update would change one",
+                )
+            ],
+        ),
+    ).manifest()
+    yield m.AdmissionPolicyBinding(
+        metadata=metadata, spec=m.AdmissionPolicyBindingSpec(policy_name=metadata.name)
+    ).manifest()

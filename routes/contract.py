@@ -1,0 +1,256 @@
+"""The parameter contract: each parameter, where each event carries it, and which WorkflowTemplate takes which.
+
+A source becomes a Go template that the Sensor runs over the delivery (`.Input.body`). Payload text is data: no source
+lets `{{` through, the mark that Argo Workflows would substitute and evaluate (`{{=1+1}}` in a title reached a step as
+`2`). A source that finds nothing comes out empty, never as "null" or "<no value>"; the compiler sees to it that empty
+is no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from routes.model import Template
+
+# Twice, for runs of braces: `{{{` becomes `{ {{` first.
+NEUTRAL = 'replace "{{" "{ {" | replace "{{" "{ {"'
+
+# After the word task or task id: with `:` or `#` any word, with only a space or a hyphen one that holds a digit.
+TASK_ID = (
+    r"(?i)\btask(?:[-_ ]?id)?"
+    r"(?:[ \t]*[:#][ \t:#]*([a-z0-9][a-z0-9_-]*)"
+    r"|(?: +|-)([0-9][a-z0-9_-]*|[a-z][a-z_-]*[0-9][a-z0-9_-]*))"
+)
+
+
+@dataclass(frozen=True)
+class Json:
+    """The whole body as JSON, as GitHub sent it, with `{{` spelled `{\\u007b`: the same JSON, nothing in it live."""
+
+    def template(self) -> str:
+        return (
+            '{{ omit .Input.body "X-GitHub-Event" "X-GitHub-Delivery" | mustToJson '
+            r"| replace `{{` `{\u007b` }}"
+        )
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text at `path`; `{{` becomes `{ {`."""
+
+    path: str
+
+    def template(self) -> str:
+        return f"{{{{ with .Input.body.{self.path} }}}}{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}"
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Text that a person wrote freely: as `Text`, and the engine does not take the very text "<no value>" for none."""
+
+    path: str
+
+    def template(self) -> str:
+        return (
+            f"{{{{ with .Input.body.{self.path} }}}}"
+            '{{ if eq (toString .) "<no value>" }} {{ end }}'
+            f"{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}"
+        )
+
+
+@dataclass(frozen=True)
+class Number:
+    """The whole number at `path`, where the body has something at `given` (default: always)."""
+
+    path: str
+    given: str = ""
+
+    def template(self) -> str:
+        number = f"{{{{ with .Input.body.{self.path} }}}}{{{{ int64 . }}}}{{{{ end }}}}"
+        return f"{{{{ if .Input.body.{self.given} }}}}{number}{{{{ end }}}}" if self.given else number
+
+
+@dataclass(frozen=True)
+class TaskId:
+    """The first task id in the texts at `paths`, the earlier path first."""
+
+    paths: tuple[str, ...]
+
+    def template(self) -> str:
+        search = "".join(
+            f"{{{{ if not $found }}}}{{{{ $found = regexFind $task (toString .Input.body.{path}) }}}}{{{{ end }}}}"
+            for path in self.paths
+        )
+        return (
+            f'{{{{ $task := `{TASK_ID}` }}}}{{{{ $found := "" }}}}{search}'
+            '{{ with $found }}{{ regexReplaceAll $task . "${1}${2}" }}{{ end }}'
+        )
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same text for each delivery of an event."""
+
+    text: str
+
+    def template(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Label:
+    """The text at `path` as a valid label value: at most 63 of letters, digits, `-`, `_`, `.`; `/` becomes `.`."""
+
+    path: str
+
+    def template(self) -> str:
+        return (
+            f"{{{{ with .Input.body.{self.path} }}}}"
+            '{{ regexReplaceAll "[^A-Za-z0-9._-]+" (toString . | replace "/" ".") "-" '
+            '| trimAll "-_." | trunc 63 | trimAll "-_." }}{{ end }}'
+        )
+
+
+@dataclass(frozen=True)
+class DeliveryId:
+    """GitHub's delivery id, as the header X-GitHub-Delivery has it; `{{` becomes `{ {`."""
+
+    def template(self) -> str:
+        return f'{{{{ with index .Input.body "X-GitHub-Delivery" }}}}{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}'
+
+
+@dataclass(frozen=True)
+class WorkflowName:
+    """`prefix` and the delivery id: one Workflow for each delivery and route, however often the delivery comes.
+
+    An id that cannot stand in a name is hashed; without any id the body is, so that two deliveries stay two.
+    """
+
+    prefix: str
+
+    def template(self) -> str:
+        return (
+            '{{ $id := index .Input.body "X-GitHub-Delivery" | default "" | toString }}'
+            f"{self.prefix}-"
+            "{{ if regexMatch `^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$` $id }}{{ $id }}"
+            "{{ else if $id }}{{ sha256sum $id | trunc 40 }}"
+            "{{ else }}{{ mustToJson .Input.body | sha256sum | trunc 40 }}{{ end }}"
+        )
+
+
+Source = Json | Text | Prose | Number | TaskId | Constant | Label | DeliveryId | WorkflowName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What the contract calls a value, and the source of it: `always`, or by X-GitHub-Event; no source means absent."""
+
+    meaning: str
+    always: Source | None = None
+    by_event: Mapping[str, Source] = field(default_factory=dict)
+
+    def source(self, event: str) -> Source | None:
+        return self.by_event.get(event, self.always)
+
+
+PARAMETERS: Mapping[str, Carried] = {
+    "event": Carried(meaning="the delivery's body as JSON", always=Json()),
+    "owner": Carried(meaning="repository.owner.login", always=Text("repository.owner.login")),
+    "repo": Carried(meaning="repository.name", always=Text("repository.name")),
+    "pr": Carried(
+        meaning="the pull request's number",
+        by_event={
+            "pull_request": Number("number"),
+            "pull_request_review_comment": Number("pull_request.number"),
+            "issue_comment": Number("issue.number", given="issue.pull_request"),
+        },
+    ),
+    "issue": Carried(
+        meaning="the issue's number",
+        by_event={"issues": Number("issue.number"), "issue_comment": Number("issue.number")},
+    ),
+    "branch": Carried(
+        meaning="the pull request's head branch; for a push its full ref",
+        by_event={
+            "pull_request": Text("pull_request.head.ref"),
+            "pull_request_review_comment": Text("pull_request.head.ref"),
+            "push": Text("ref"),
+        },
+    ),
+    # The route says which agent; the compiler writes it into the Workflow.
+    "agent": Carried(meaning="rex, triage or security"),
+    "includeComments": Carried(
+        meaning='"true" for runs that a comment started',
+        by_event={"issue_comment": Constant("true"), "pull_request_review_comment": Constant("true")},
+    ),
+    "commentBody": Carried(
+        meaning="the comment",
+        by_event={
+            "issue_comment": Prose("comment.body"),
+            "pull_request_review_comment": Prose("comment.body"),
+        },
+    ),
+    "taskId": Carried(
+        meaning="the task id in the comment, else in the issue's or pull request's title",
+        by_event={
+            "issue_comment": TaskId(("comment.body", "issue.title")),
+            "pull_request_review_comment": TaskId(("comment.body", "pull_request.title")),
+            "issues": TaskId(("issue.title",)),
+            "pull_request": TaskId(("pull_request.title",)),
+        },
+    ),
+}
+
+TEMPLATES: Mapping[Template, tuple[str, ...]] = {
+    Template.PR_VALIDATION: ("event", "owner", "repo", "pr", "branch", "taskId"),
+    Template.CODERUN: tuple(PARAMETERS),
+    Template.IMPLEMENTATION: ("event", "owner", "repo", "issue", "agent", "taskId"),
+    Template.ORCHESTRATOR: ("event", "owner", "repo", "pr", "branch", "taskId"),
+}
+"""The parameters that each WorkflowTemplate declares, all of them strings: just what its routes send."""
+
+LABELS: Mapping[str, Carried] = {
+    "repository": Carried(meaning="owner.repo", always=Label("repository.full_name")),
+    "pr": PARAMETERS["pr"],
+    "issue": PARAMETERS["issue"],
+}
+"""Labels of each Workflow that come from the delivery; route, event and agent are the compiler's."""
+
+ANNOTATIONS: Mapping[str, Carried] = {
+    "delivery": Carried(meaning="GitHub's delivery id", always=DeliveryId()),
+    "sender": Carried(meaning="the login that caused the delivery", always=Text("sender.login")),
+    "sha": Carried(
+        meaning="the commit",
+        by_event={
+            "pull_request": Text("pull_request.head.sha"),
+            "pull_request_review_comment": Text("pull_request.head.sha"),
+            "workflow_run": Text("workflow_run.head_sha"),
+            "check_run": Text("check_run.head_sha"),
+            "push": Text("after"),
+        },
+    ),
+    "ref": Carried(
+        meaning="the branch or ref",
+        by_event={
+            "pull_request": Text("pull_request.head.ref"),
+            "pull_request_review_comment": Text("pull_request.head.ref"),
+            "workflow_run": Text("workflow_run.head_branch"),
+            "check_run": Text("check_run.check_suite.head_branch"),
+            "push": Text("ref"),
+        },
+    ),
+    "url": Carried(
+        meaning="the page at GitHub",
+        by_event={
+            "pull_request": Text("pull_request.html_url"),
+            "pull_request_review_comment": Text("comment.html_url"),
+            "issue_comment": Text("comment.html_url"),
+            "issues": Text("issue.html_url"),
+            "workflow_run": Text("workflow_run.html_url"),
+            "check_run": Text("check_run.html_url"),
+            "push": Text("compare"),
+        },
+    ),
+}
+"""Annotations of each Workflow: where it came from."""

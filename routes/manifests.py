@@ -1,0 +1,420 @@
+"""Closed models of what is emitted, and no more than that.
+
+The CRDs of Argo Events keep unknown fields: a misspelt one is stored and silently ignored. These models are the gate.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as plain JSON."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True)
+
+    def manifest(self) -> Manifest:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Metadata(Model):
+    name: str
+    namespace: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class SecretKeyRef(Model):
+    name: str
+    key: str
+
+
+class LocalRef(Model):
+    name: str
+
+
+# --- Argo Events
+
+
+class DataFilter(Model):
+    path: str
+    type: Literal["string"] = "string"
+    value: list[str]
+    comparator: Literal["=", "!="] = "="
+
+
+class ExprField(Model):
+    name: str
+    path: str
+
+
+class ExprFilter(Model):
+    expr: str
+    fields_: list[ExprField] = Field(alias="fields")
+
+
+class Filters(Model):
+    exprs: list[ExprFilter] | None = None
+    data: list[DataFilter]
+
+
+class Dependency(Model):
+    name: str
+    event_source_name: str
+    event_name: str
+    filters: Filters
+
+
+class ParameterSource(Model):
+    dependency_name: str
+    data_template: str
+    data_key: str | None = None
+
+
+class TriggerParameter(Model):
+    src: ParameterSource
+    dest: str
+
+
+class Argument(Model):
+    name: str
+    value: str | None = None
+
+
+class Arguments(Model):
+    parameters: list[Argument]
+
+
+class ConfigMapKeySemaphore(Model):
+    config_map_key_ref: SecretKeyRef
+
+
+class Synchronization(Model):
+    semaphores: list[ConfigMapKeySemaphore]
+
+
+class TtlStrategy(Model):
+    seconds_after_completion: int
+
+
+class WorkflowSpec(Model):
+    workflow_template_ref: LocalRef
+    arguments: Arguments
+    synchronization: Synchronization
+    ttl_strategy: TtlStrategy
+
+
+class WorkflowMetadata(Model):
+    name: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class Workflow(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["Workflow"] = "Workflow"
+    metadata: WorkflowMetadata
+    spec: WorkflowSpec
+
+
+class Source(Model):
+    resource: Workflow
+
+
+class K8sTrigger(Model):
+    operation: Literal["update"] = "update"
+    source: Source
+    parameters: list[TriggerParameter]
+
+
+class TriggerTemplate(Model):
+    name: str
+    conditions: str
+    k8s: K8sTrigger = Field(alias="k8s")
+
+
+class RateLimit(Model):
+    unit: Literal["Second", "Minute", "Hour"]
+    requests_per_unit: int = Field(ge=1)
+
+
+class RetryStrategy(Model):
+    steps: int = Field(ge=1)
+    duration: str
+
+
+class Trigger(Model):
+    template: TriggerTemplate
+    rate_limit: RateLimit
+    retry_strategy: RetryStrategy
+    at_least_once: Literal[True] = True
+
+
+class PodTemplate(Model):
+    service_account_name: str
+
+
+class SensorSpec(Model):
+    event_bus_name: str
+    template: PodTemplate
+    dependencies: list[Dependency]
+    triggers: list[Trigger]
+
+
+class Sensor(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["Sensor"] = "Sensor"
+    metadata: Metadata
+    spec: SensorSpec
+
+
+class WebhookContext(Model):
+    endpoint: str
+    port: str
+    method: Literal["POST"] = "POST"
+
+
+class GitHubSource(Model):
+    webhook: WebhookContext
+    webhook_secret: SecretKeyRef
+    organizations: list[str]
+    events: list[str]
+    content_type: Literal["json"] = "json"
+
+
+class ServicePort(Model):
+    name: str
+    port: int
+    target_port: int
+
+
+class EventSourceService(Model):
+    ports: list[ServicePort]
+
+
+class EventSourceSpec(Model):
+    event_bus_name: str
+    template: PodTemplate
+    service: EventSourceService
+    github: dict[str, GitHubSource]
+
+
+class EventSource(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["EventSource"] = "EventSource"
+    metadata: Metadata
+    spec: EventSourceSpec
+
+
+class Persistence(Model):
+    access_mode: Literal["ReadWriteOnce"] = "ReadWriteOnce"
+    storage_class_name: str | None = None
+    volume_size: str
+
+
+class JetStream(Model):
+    version: str
+    replicas: int
+    stream_config: str
+    persistence: Persistence | None = None
+
+
+class Tls(Model):
+    insecure_skip_verify: bool | None = None
+    ca_cert_secret: SecretKeyRef | None = Field(None, alias="caCertSecret")
+
+
+class JetStreamExotic(Model):
+    url: str
+    access_secret: SecretKeyRef
+    stream_config: str
+    tls: Tls
+
+
+class EventBusSpec(Model):
+    jetstream: JetStream | None = None
+    jetstream_exotic: JetStreamExotic | None = None
+
+
+class EventBus(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["EventBus"] = "EventBus"
+    metadata: Metadata
+    spec: EventBusSpec
+
+
+# --- Argo Workflows
+
+
+class Suspend(Model):
+    duration: str
+
+
+class WorkflowTemplateStep(Model):
+    name: str
+    suspend: Suspend
+
+
+class WorkflowTemplateSpec(Model):
+    entrypoint: str
+    arguments: Arguments
+    templates: list[WorkflowTemplateStep]
+
+
+class WorkflowTemplate(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["WorkflowTemplate"] = "WorkflowTemplate"
+    metadata: Metadata
+    spec: WorkflowTemplateSpec
+
+
+# --- External Secrets
+
+
+class StoreRef(Model):
+    name: str
+    kind: Literal["ClusterSecretStore", "SecretStore"]
+
+
+class SecretTarget(Model):
+    name: str
+    creation_policy: Literal["Owner"] = "Owner"
+
+
+class RemoteRef(Model):
+    key: str
+    property: str | None = None
+
+
+class SecretData(Model):
+    secret_key: str
+    remote_ref: RemoteRef
+
+
+class ExternalSecretSpec(Model):
+    refresh_interval: str
+    secret_store_ref: StoreRef
+    target: SecretTarget
+    data: list[SecretData]
+
+
+class ExternalSecret(Model):
+    api_version: Literal["external-secrets.io/v1"] = "external-secrets.io/v1"
+    kind: Literal["ExternalSecret"] = "ExternalSecret"
+    metadata: Metadata
+    spec: ExternalSecretSpec
+
+
+# --- Kubernetes
+
+
+class Namespace(Model):
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["Namespace"] = "Namespace"
+    metadata: Metadata
+
+
+class Secret(Model):
+    """A Secret by name; its data comes from Pulumi's config and is in no manifest."""
+
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["Secret"] = "Secret"
+    metadata: Metadata
+
+
+class ConfigMap(Model):
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["ConfigMap"] = "ConfigMap"
+    metadata: Metadata
+    data: dict[str, str]
+
+
+class ServiceAccount(Model):
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["ServiceAccount"] = "ServiceAccount"
+    metadata: Metadata
+    automount_service_account_token: bool | None = None
+
+
+class PolicyRule(Model):
+    api_groups: list[str]
+    resources: list[str]
+    verbs: list[str]
+
+
+class Role(Model):
+    api_version: Literal["rbac.authorization.k8s.io/v1"] = "rbac.authorization.k8s.io/v1"
+    kind: Literal["Role"] = "Role"
+    metadata: Metadata
+    rules: list[PolicyRule]
+
+
+class RoleRef(Model):
+    api_group: Literal["rbac.authorization.k8s.io"] = "rbac.authorization.k8s.io"
+    kind: Literal["Role"] = "Role"
+    name: str
+
+
+class Subject(Model):
+    kind: Literal["ServiceAccount"] = "ServiceAccount"
+    name: str
+    namespace: str
+
+
+class RoleBinding(Model):
+    api_version: Literal["rbac.authorization.k8s.io/v1"] = "rbac.authorization.k8s.io/v1"
+    kind: Literal["RoleBinding"] = "RoleBinding"
+    metadata: Metadata
+    role_ref: RoleRef
+    subjects: list[Subject]
+
+
+class ResourceRule(Model):
+    api_groups: list[str]
+    api_versions: list[str]
+    resources: list[str]
+    operations: list[str]
+
+
+class MatchConstraints(Model):
+    resource_rules: list[ResourceRule]
+
+
+class MatchCondition(Model):
+    name: str
+    expression: str
+
+
+class Validation(Model):
+    expression: str
+    message: str
+
+
+class AdmissionPolicySpec(Model):
+    failure_policy: Literal["Fail"] = "Fail"
+    match_constraints: MatchConstraints
+    match_conditions: list[MatchCondition]
+    validations: list[Validation]
+
+
+class AdmissionPolicy(Model):
+    api_version: Literal["admissionregistration.k8s.io/v1"] = "admissionregistration.k8s.io/v1"
+    kind: Literal["ValidatingAdmissionPolicy"] = "ValidatingAdmissionPolicy"
+    metadata: Metadata
+    spec: AdmissionPolicySpec
+
+
+class AdmissionPolicyBindingSpec(Model):
+    policy_name: str
+    validation_actions: list[Literal["Deny"]] = ["Deny"]
+
+
+class AdmissionPolicyBinding(Model):
+    api_version: Literal["admissionregistration.k8s.io/v1"] = "admissionregistration.k8s.io/v1"
+    kind: Literal["ValidatingAdmissionPolicyBinding"] = "ValidatingAdmissionPolicyBinding"
+    metadata: Metadata
+    spec: AdmissionPolicyBindingSpec

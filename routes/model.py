@@ -1,0 +1,129 @@
+"""The words the route table is written in: families, routes, deliveries and the conditions they must meet.
+
+Nothing here knows Argo Events; `compiler.py` turns it into Sensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Agent(StrEnum):
+    """The agent that a Workflow runs, the contract's parameter `agent`."""
+
+    REX = "rex"
+    TRIAGE = "triage"
+    SECURITY = "security"
+
+
+class Template(StrEnum):
+    """The WorkflowTemplates that routes start."""
+
+    PR_VALIDATION = "pr-validation"
+    CODERUN = "coderun-template"
+    IMPLEMENTATION = "implementation"
+    ORCHESTRATOR = "orchestrator-resume-close"
+
+
+class Semaphore(StrEnum):
+    """The keys of the ConfigMap `workflow-semaphores`: how many Workflows run at once."""
+
+    PR_VALIDATION = "pr-validation"
+    CODERUN = "coderun"
+    IMPLEMENTATION = "implementation"
+    ORCHESTRATOR = "orchestrator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """At most `limit` Workflows per `unit`. What is above waits and is never dropped."""
+
+    limit: int
+    unit: Literal["Second", "Minute", "Hour"] = "Minute"
+
+
+# Conditions. A path is a dotted path within the delivery's body. A path that is missing or null meets none of them.
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The text at `path` is one of `values`, letter for letter."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotOneOf:
+    """The text at `path` is there, not empty, and none of `values`, letter for letter."""
+
+    path: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Is:
+    """The JSON boolean at `path` is `value`."""
+
+    path: str
+    value: bool
+
+
+@dataclass(frozen=True)
+class NamedLike:
+    """The first of `paths` that the body has holds a match of the regular expression in the setting `setting`."""
+
+    paths: tuple[str, ...]
+    setting: Literal["security_workflows"]
+
+
+@dataclass(frozen=True)
+class BranchIn:
+    """The full ref at `path` is that of one of `names`, or of the branch named at `or_named_at`."""
+
+    path: str
+    names: tuple[str, ...]
+    or_named_at: str
+
+
+Condition = OneOf | NotOneOf | Is | NamedLike | BranchIn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One kind of GitHub delivery that a route fires on: a dependency of its Sensor.
+
+    `name` is the dependency's name, `event` the X-GitHub-Event. No `actions` means any, and events without one.
+    """
+
+    name: str
+    event: str
+    actions: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One Sensor with one trigger: which deliveries start a Workflow from which template, and how often.
+
+    `workflow` begins the name of each Workflow; the delivery id ends it. `agent` is the contract's parameter.
+    """
+
+    sensor: str
+    trigger: str
+    deliveries: tuple[Delivery, ...]
+    template: Template
+    workflow: str
+    semaphore: Semaphore
+    rate: Rate
+    agent: Agent | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Routes that belong together: one SensorFamily component."""
+
+    name: str
+    routes: tuple[Route, ...]

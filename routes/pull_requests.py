@@ -1,0 +1,25 @@
+"""A pull request that is ready for review starts its validation."""
+
+from routes.model import Delivery, Family, Is, Rate, Route, Semaphore, Template
+
+FAMILY = Family(
+    name="pull-requests",
+    routes=(
+        Route(
+            sensor="github-pr-to-pr-validation",
+            trigger="pr-validation",
+            deliveries=(
+                Delivery(
+                    name="pr",
+                    event="pull_request",
+                    actions=("opened", "reopened", "synchronize", "ready_for_review"),
+                    where=(Is("pull_request.draft", False),),
+                ),
+            ),
+            template=Template.PR_VALIDATION,
+            workflow="pr-validation",
+            semaphore=Semaphore.PR_VALIDATION,
+            rate=Rate(limit=20),
+        ),
+    ),
+)
