@@ -1,0 +1,131 @@
+"""python -m cli: render a stack, deliver a payload."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+import urllib3
+from kubernetes import config
+from rich.console import Console
+from rich.table import Table
+
+from cli.delivery import Posted, Sender, Watcher, Workflow, parameters_of, phase_of
+from cli.stacks import compiled
+from payloads import Payload, one_of_each
+from routes.compiler import PREFIX
+from routes.settings import SettingsError
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console() if sys.stdout.isatty() else Console(width=200)
+
+Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")]
+Url = Annotated[str, typer.Option(envvar="WEBHOOK_URL", help="Where the EventSource listens, with its path.")]
+SecretFile = Annotated[
+    Path, typer.Option(envvar="WEBHOOK_SECRET_FILE", help="A file that holds the webhook's secret and nothing else.")
+]
+Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where the Workflows appear.")]
+
+
+def fail(message: str) -> NoReturn:
+    """One message on standard error, exit code 2."""
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
+
+
+@app.command()
+def render(stack: Stack = "dev") -> None:
+    """Print every Kubernetes object of a stack as one JSON list. No Pulumi, no cluster, no secret values."""
+    try:
+        objects = compiled(stack).objects()
+    except SettingsError as error:
+        fail(str(error))
+    typer.echo(json.dumps(objects, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def deliver(
+    url: Url,
+    secret_file: SecretFile,
+    namespace: Namespace,
+    file: Annotated[Path | None, typer.Argument(help="A payload as JSON. None: one of each kind.")] = None,
+    event: Annotated[str, typer.Option(help="The payload's X-GitHub-Event.")] = "",
+    seconds: Annotated[float, typer.Option(help="How long to wait for the Workflows.")] = 60.0,
+) -> None:
+    """Deliver a payload, signed as GitHub does, and show which Workflow it became."""
+    payloads = one_of_each() if file is None else {file.name: _read(file, event)}
+    secret = secret_file.read_bytes().strip()
+    if not secret:
+        fail(f"{secret_file} is empty; write the webhook's secret into it")
+    sender = Sender(url=url, secret=secret)
+    api = config.new_client_from_config()
+    with Watcher(api, namespace) as watcher, console.status("delivering"):
+        posted = []
+        for payload in payloads.values():
+            try:
+                posted.append(sender.post(payload))
+            except urllib3.exceptions.HTTPError as error:
+                fail(f"nothing answers at {url}: {error}")
+        accepted = [p for p in posted if p.status == 200]
+        workflows = watcher.of([p.delivery for p in accepted], seconds=seconds if file is None else min(seconds, 15))
+    by_delivery: dict[str, list[tuple[Workflow, float]]] = {}
+    for workflow, seen in workflows:
+        by_delivery.setdefault(workflow["metadata"]["annotations"][f"{PREFIX}/delivery"], []).append((workflow, seen))
+    console.print(_table(posted, by_delivery))
+    everything = all(
+        len(by_delivery.get(p.delivery, [])) == 1 and phase_of(by_delivery[p.delivery][0][0]) == "Succeeded"
+        for p in posted
+    )
+    if file is None and not everything:
+        fail("not every delivery became one Workflow that succeeded; `make logs` shows what the engine says")
+    if any(p.status != 200 for p in posted):
+        raise typer.Exit(1)
+
+
+def _read(file: Path, event: str) -> Payload:
+    if not event:
+        fail("which event is it? Give it as GitHub's header X-GitHub-Event has it, for example: --event issue_comment")
+    try:
+        body = json.loads(file.read_text())
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    except ValueError as error:
+        fail(f"{file} is not JSON: {error}")
+    if not isinstance(body, dict):
+        fail(f"{file} holds no JSON object; a delivery's body is one")
+    return Payload(event, body)
+
+
+KEY_PARAMETERS = ("repo", "pr", "issue", "branch", "agent", "taskId")
+
+
+def _table(posted: list[Posted], workflows: dict[str, list[tuple[Workflow, float]]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("event", "Sensor", "Workflow", "phase", "parameters"):
+        table.add_column(column, overflow="fold")
+    table.add_column("ms", justify="right")
+    for p in posted:
+        for workflow, seen in workflows.get(p.delivery, []):
+            parameters = parameters_of(workflow)
+            told = " ".join(f"{key}={parameters[key]}" for key in KEY_PARAMETERS if parameters.get(key))
+            phase = phase_of(workflow) or "Pending"
+            labels = workflow["metadata"]["labels"]
+            table.add_row(
+                p.event,
+                labels[f"{PREFIX}/route"],
+                workflow["metadata"]["name"],
+                f"[green]{phase}[/]" if phase == "Succeeded" else f"[yellow]{phase}[/]",
+                told,
+                f"{(seen - p.at) * 1000:.0f}",
+            )
+        if p.delivery not in workflows:
+            answer = "no Workflow" if p.status == 200 else p.answer
+            table.add_row(p.event, "", "", f"[red]{p.status}[/]", answer, "")
+    return table
+
+
+if __name__ == "__main__":
+    app()

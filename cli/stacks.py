@@ -1,0 +1,45 @@
+"""A stack's settings read from its file, without Pulumi."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from routes import FAMILIES
+from routes.compiler import CompiledStack, compile_stack
+from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def stack_names(root: Path = ROOT) -> list[str]:
+    """The stacks that have a file."""
+    return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+
+
+def read_settings(stack: str, root: Path = ROOT) -> StackSettings:
+    """The settings in `Pulumi.<stack>.yaml`. Raises SettingsError, also for a file that is missing or no YAML."""
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        raise SettingsError(f"there is no {path.name}; the stacks here are {', '.join(stack_names(root))}")
+    try:
+        document: Any = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is not YAML: {error}") from None
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise SettingsError(f"{path.name} has no config; write at least:\nconfig:\n  {PROJECT}:kubeContext: my-cluster")
+    settings = {
+        key: value
+        for name, value in config.items()
+        for project, _, key in (str(name).partition(":"),)
+        if project == PROJECT and key not in SECRETS
+    }
+    return parse_settings(settings, source=path.name)
+
+
+def compiled(stack: str, root: Path = ROOT) -> CompiledStack:
+    """The stack's objects, from the compiler alone."""
+    return compile_stack(FAMILIES, read_settings(stack, root))

@@ -1,0 +1,84 @@
+"""GitHub's own example deliveries, and named patches on them. Nothing here is typed by hand but what a patch changes.
+
+The examples are the npm package `@octokit/webhooks-examples`, pinned by package-lock.json and installed by `make`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Body = dict[str, Any]
+
+EXAMPLES = Path(__file__).parent / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+
+
+@functools.cache
+def _examples() -> dict[str, list[Body]]:
+    if not EXAMPLES.exists():
+        raise FileNotFoundError("GitHub's example payloads are not installed; run: make payloads")
+    return {event["name"]: event["examples"] for event in json.loads(EXAMPLES.read_text())}
+
+
+def examples(event: str) -> list[Body]:
+    """All examples of an X-GitHub-Event, each a copy of its own. Raises KeyError for an event without any."""
+    return copy.deepcopy(_examples()[event])
+
+
+def patched(body: Body, patch: Mapping[str, object]) -> Body:
+    """A copy of `body` with the values at dotted paths replaced. Raises KeyError where a path's parent is missing."""
+    changed = copy.deepcopy(body)
+    for path, value in patch.items():
+        *parents, last = path.split(".")
+        functools.reduce(lambda node, key: node[key], parents, changed)[last] = value
+    return changed
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One delivery's body, and the X-GitHub-Event that it comes with."""
+
+    event: str
+    body: Body
+
+    def but(self, **patch: object) -> Payload:
+        """This payload with dotted paths replaced; `__` stands for the dot."""
+        return Payload(self.event, patched(self.body, {path.replace("__", "."): v for path, v in patch.items()}))
+
+
+def example(event: str, like: Callable[[Body], bool] = lambda _: True) -> Payload:
+    """The first example of an event that is `like` this."""
+    return Payload(event, next(body for body in examples(event) if like(body)))
+
+
+def acted(event: str, action: str) -> Payload:
+    """The first example of an event with this action."""
+    return example(event, lambda body: body["action"] == action)
+
+
+def one_of_each() -> dict[str, Payload]:
+    """For each dependency of the route table, by its name, a delivery that fires it and no other."""
+    return {
+        "pr": acted("pull_request", "opened"),
+        "ic": acted("issue_comment", "created"),
+        "prc": acted("pull_request_review_comment", "created"),
+        # No example of a run that failed.
+        "wr": example("workflow_run", lambda body: body["workflow_run"]["conclusion"] == "success").but(
+            workflow_run__conclusion="failure"
+        ),
+        "cr": example("check_run", lambda body: body["check_run"]["conclusion"] == "failure"),
+        "issues": acted("issues", "opened"),
+        "secadv": acted("security_advisory", "published"),
+        # No example of a scan.
+        "secscan": example("workflow_run", lambda body: body["workflow_run"]["conclusion"] == "success").but(
+            workflow__name="Code scanning"
+        ),
+        "push": example("push", lambda body: body["ref"] == "refs/heads/master" and not body["deleted"]),
+        # The examples' closed pull requests were not merged.
+        "merged": acted("pull_request", "closed").but(pull_request__merged=True),
+    }
