@@ -1,0 +1,157 @@
+"""`python -m lab`: start, down, status, logs, exec, shell."""
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lab import host
+from lab.build import build_missing
+from lab.errors import LabError
+from lab.layout import Layout
+
+app = typer.Typer(help="The embedded engine of this clone.", no_args_is_help=True, add_completion=False)
+console = Console(stderr=True)
+
+_ERROR_LINE = re.compile(r'"level":"(error|fatal|panic)"|level=(error|fatal|panic)|^[EF]\d{4} |\[(ERR|FTL)\]|^panic:|^\[lab\]', re.I)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A LabError is its message and exit code 1; a SIGTERM ends like Ctrl-C, with everything taken away."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    try:
+        yield
+    except LabError as error:
+        console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped; what had been started is gone.", style="red")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def start() -> None:
+    """Build what is missing and start the lab, or reuse the one that runs."""
+    with _told():
+        began = time.monotonic()
+        host.start(console)
+        console.print(f"The lab is ready ({time.monotonic() - began:.1f} s).", highlight=False)
+
+
+@app.command()
+def build() -> None:
+    """Only build what is missing in the cache."""
+    with _told():
+        build_missing(console)
+
+
+@app.command()
+def down() -> None:
+    """End the lab and remove all it made but the cache."""
+    with _told():
+        console.print("The lab is gone." if host.down() else "There was no lab.")
+
+
+def last_error(log: Path) -> str:
+    """The last line of a log that tells of an error, from its last 64 KiB."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 65536))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in reversed(lines) if _ERROR_LINE.search(line)), "")
+
+
+@app.command()
+def status() -> None:
+    """A table of what runs."""
+    with _told():
+        lab = host.require()
+        found = host.read_status(lab.layout) or {"processes": []}
+        table = Table("component", "pid inside", "up", "restarts", "last error")
+        for process in found["processes"]:
+            name = process["name"]
+            log = lab.layout.log(name)
+            if process["kind"] == "pod":
+                namespace, _, pod = name.partition(".")
+                log = lab.layout.log(f"pod-{namespace}.{pod.rsplit('-', 2)[0]}")
+            up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
+            error = process["reason"] or last_error(log)
+            table.add_row(name, str(process["pid"] or "–"), up, str(process["restarts"]), error[:100])
+        Console().print(table)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A component, or part of a pod's name.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+) -> None:
+    """The log of one component or pod."""
+    with _told():
+        layout = Layout()
+        names = host.component_names(layout)
+        fitting = [name] if name in names else [one for one in names if name in one]
+        if len(fitting) != 1 or not name:
+            raise LabError(f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}")
+        try:
+            _print_log(layout.log(fitting[0]), follow)
+        except (BrokenPipeError, KeyboardInterrupt):
+            os._exit(0)
+
+
+def _print_log(log: Path, follow: bool) -> None:
+    with log.open("rb") as file:
+        while True:
+            chunk = file.read(65536)
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+            if not chunk:
+                if not follow:
+                    return
+                time.sleep(0.2)
+
+
+@app.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def execute(command: Annotated[list[str], typer.Argument(help="What to run inside, after `--`.")]) -> None:
+    """Run a command inside the lab; kubectl and pulumi are on its PATH."""
+    with _told():
+        lab = host.require()
+        argv = lab.argv(command)
+        os.execvpe(argv[0], argv, lab.env())
+
+
+@app.command()
+def shell() -> None:
+    """A shell inside the lab."""
+    with _told():
+        lab = host.require()
+        argv = lab.argv([os.environ.get("SHELL") or "/bin/sh"])
+        os.execvpe(argv[0], argv, lab.env())
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m lab")

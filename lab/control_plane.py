@@ -1,0 +1,222 @@
+"""The components of the lab: what each is run with, what each needs written first, when each is ready."""
+
+import base64
+import json
+import secrets
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from lab.layout import (
+    API_PORT,
+    API_URL,
+    LAB_ADDRESS,
+    NATS_MONITOR_PORT,
+    NATS_PORT,
+    NATS_URL,
+    SERVICE_NETWORK,
+    WORKFLOWS_NAMESPACE,
+    Layout,
+)
+from lab.process import Command
+from lab.roots import Root
+
+ARGO_EVENTS_IMAGE = "lab.local/argo-events"
+IMAGES = {ARGO_EVENTS_IMAGE: "argo-events"}
+"""Container image -> binary: all that the lab can run as a pod."""
+
+ETCD_PORT = 2379
+CONTROLLER_METRICS_PORT, CONTROLLER_HEALTH_PORT = 7777, 8081
+WORKFLOWS_HEALTH_PORT = 6060
+
+_CONTROLLER_CONFIG = {
+    "eventBus": {
+        "nats": {"versions": [{"version": "0.22.1", "natsStreamingImage": "none", "metricsExporterImage": "none"}]},
+        "jetstream": {
+            "settings": "max_memory_store: -1\nmax_file_store: 1TB\n",
+            "streamConfig": "maxMsgs: 50000\nmaxAge: 168h\nmaxBytes: -1\nreplicas: 1\nduplicates: 300s\n"
+            "retention: 0\ndiscard: 0\n",
+            "versions": [
+                {
+                    "version": "latest",
+                    "natsImage": "none",
+                    "metricsExporterImage": "none",
+                    "configReloaderImage": "none",
+                    "startCommand": "/nats-server",
+                }
+            ],
+        },
+    }
+}
+
+
+def _private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def write_state(layout: Layout) -> None:
+    """All files that the components read: tokens, kubeconfig, NATS access, Pulumi's passphrase, the facts."""
+    for folder in (layout.data, layout.logs, layout.certs, layout.pulumi_state):
+        folder.mkdir(parents=True, exist_ok=True)
+    token, password = secrets.token_hex(24), secrets.token_hex(16)
+    _private(layout.tokens, f'{token},lab-admin,lab-admin,"system:masters"\n')
+    _private(layout.kubeconfig, yaml.safe_dump(_kubeconfig(layout, token), sort_keys=False))
+    _private(layout.nats_access, f"username: lab\npassword: {password}\n")
+    _private(layout.nats_config, _nats_config(layout, password))
+    _private(layout.passphrase, secrets.token_hex(16) + "\n")
+    facts = {
+        "api_server": API_URL,
+        "nats": NATS_URL,
+        "nats_access": str(layout.nats_access),
+        "kubeconfig": str(layout.kubeconfig),
+        "context": "lab",
+        "bin": str(layout.bin),
+        "pulumi_home": str(layout.pulumi_home),
+    }
+    layout.facts.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def _kubeconfig(layout: Layout, token: str) -> dict[str, object]:
+    cluster = {"server": API_URL, "certificate-authority": str(layout.certs / "apiserver.crt")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "lab", "cluster": cluster}],
+        "users": [{"name": "lab-admin", "user": {"token": token}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab-admin"}}],
+        "current-context": "lab",
+    }
+
+
+def _nats_config(layout: Layout, password: str) -> str:
+    """NATS in TLS with the API server's certificate, whose names include the lab's address; JetStream on its
+    store. Every address: all of them are the private network's, its Service's ClusterIP among them.
+    """
+    settings = {
+        "server_name": "lab",
+        "host": "0.0.0.0",
+        "port": NATS_PORT,
+        "http": f"0.0.0.0:{NATS_MONITOR_PORT}",
+        "jetstream": {"store_dir": str(layout.data / "nats")},
+        "tls": {
+            "cert_file": str(layout.certs / "apiserver.crt"),
+            "key_file": str(layout.certs / "apiserver.key"),
+            "timeout": 5,
+        },
+        "authorization": {"user": "lab", "password": password},
+    }
+    return json.dumps(settings, indent=2) + "\n"
+
+
+def etcd(layout: Layout) -> Command:
+    """Without fsync: the lab's data need not outlive a crash of the machine."""
+    client, peer = f"http://127.0.0.1:{ETCD_PORT}", f"http://127.0.0.1:{ETCD_PORT + 1}"
+    argv = [str(layout.bin / "etcd"), f"--data-dir={layout.data / 'etcd'}", "--name=lab", "--log-level=warn"]
+    argv += [f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"]
+    argv += [f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=lab={peer}", "--unsafe-no-fsync"]
+    return Command(argv, {})
+
+
+def kube_apiserver(layout: Layout) -> Command:
+    """It makes its own certificate in `certs/`; the same key signs the service accounts' tokens."""
+    key = layout.certs / "apiserver.key"
+    argv = [
+        str(layout.bin / "kube-apiserver"),
+        f"--etcd-servers=http://127.0.0.1:{ETCD_PORT}",
+        f"--secure-port={API_PORT}",
+        f"--advertise-address={LAB_ADDRESS}",
+        f"--service-cluster-ip-range={SERVICE_NETWORK}",
+        f"--cert-dir={layout.certs}",
+        f"--token-auth-file={layout.tokens}",
+        "--authorization-mode=RBAC",
+        "--disable-admission-plugins=ServiceAccount",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={key}",
+        f"--service-account-signing-key-file={key}",
+        "--profiling=false",
+    ]
+    return Command(argv, {})
+
+
+def kube_controller_manager(layout: Layout) -> Command:
+    argv = [
+        str(layout.bin / "kube-controller-manager"),
+        f"--kubeconfig={layout.kubeconfig}",
+        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
+    ]
+    return Command(argv, {})
+
+
+def nats_server(layout: Layout) -> Command:
+    return Command([str(layout.bin / "nats-server"), "--config", str(layout.nats_config)], {})
+
+
+def argo_events_controller(layout: Layout, nsenter: str) -> Command:
+    """In a root of its own, since it reads its configuration from /etc/argo-events."""
+    binary = layout.bin / "argo-events"
+    root = Root("argo-events-controller")
+    if not root.path.is_dir():
+        root.create(binary)
+    root.write("/etc/argo-events/controller-config.yaml", yaml.safe_dump(_CONTROLLER_CONFIG).encode())
+    root.write("/etc/argo-events/kubeconfig", _portable_kubeconfig(layout).encode(), 0o600)
+    ports = [f"--metrics-port={CONTROLLER_METRICS_PORT}", f"--health-port={CONTROLLER_HEALTH_PORT}"]
+    argv = [nsenter, f"--root={root.path}", "--wd=/", "--", f"/bin/{binary.name}", "controller"]
+    env = {"HOME": "/", "KUBECONFIG": "/etc/argo-events/kubeconfig", "ARGO_EVENTS_IMAGE": ARGO_EVENTS_IMAGE}
+    return Command([*argv, "--leader-election=false", *ports], env)
+
+
+def _portable_kubeconfig(layout: Layout) -> str:
+    """The kubeconfig with the certificate inside, for a process that cannot see its file."""
+    kubeconfig = yaml.safe_load(layout.kubeconfig.read_text())
+    certificate = base64.b64encode((layout.certs / "apiserver.crt").read_bytes()).decode()
+    kubeconfig["clusters"][0]["cluster"] = {"server": API_URL, "certificate-authority-data": certificate}
+    return yaml.safe_dump(kubeconfig)
+
+
+def workflow_controller(layout: Layout) -> Command:
+    """Serves every namespace; its own ConfigMap is in WORKFLOWS_NAMESPACE, which it takes from its kubeconfig."""
+    argv = [str(layout.bin / "workflow-controller"), f"--kubeconfig={layout.kubeconfig}"]
+    argv += [f"--namespace={WORKFLOWS_NAMESPACE}", "--executor-image=none"]
+    return Command(argv, {"LEADER_ELECTION_DISABLE": "true"})
+
+
+def answers(url: str, context: ssl.SSLContext | None = None) -> bool:
+    """Whether an HTTP address says 200 within a second."""
+    try:
+        with urllib.request.urlopen(url, timeout=1, context=context) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def etcd_ready() -> bool:
+    return answers(f"http://127.0.0.1:{ETCD_PORT}/health")
+
+
+def api_ready(layout: Layout) -> bool:
+    """Also in the certificate's first moment: anyone may read /readyz."""
+    certificate = layout.certs / "apiserver.crt"
+    if not certificate.is_file():
+        return False
+    return answers(f"{API_URL}/readyz", ssl.create_default_context(cafile=str(certificate)))
+
+
+def nats_ready() -> bool:
+    return answers(f"http://{LAB_ADDRESS}:{NATS_MONITOR_PORT}/healthz")
+
+
+def argo_events_ready() -> bool:
+    return answers(f"http://127.0.0.1:{CONTROLLER_HEALTH_PORT}/readyz")
+
+
+def workflows_ready() -> bool:
+    return answers(f"http://127.0.0.1:{WORKFLOWS_HEALTH_PORT}/healthz")

@@ -1,0 +1,340 @@
+"""The kubelet's job: every Deployment of the cluster, in any namespace, as processes."""
+
+import base64
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lab import podspec
+from lab.cluster import ApiError, Cluster, namespaced
+from lab.errors import LabError
+from lab.layout import API_PORT, LAB_ADDRESS, Layout, search_path
+from lab.network import PodNetwork
+from lab.podspec import File, Pod
+from lab.process import Command, Process
+from lab.roots import Root
+from lab.services import Backend, Services
+
+Json = dict[str, Any]
+
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
+TOKEN_SECONDS = 365 * 24 * 3600
+TICK = 10.0
+"""Seconds between two looks when nothing is heard; volumes follow their Secrets that fast."""
+_GIVEN = {
+    "HOME": "/",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "KUBERNETES_SERVICE_HOST": LAB_ADDRESS,
+    "KUBERNETES_SERVICE_PORT": str(API_PORT),
+}
+"""What the container runtime and the kubelet put into every container's environment."""
+_DEPLOYMENTS = "/apis/apps/v1/deployments"
+_SERVICES = "/api/v1/services"
+_PODS = "/api/v1/pods"
+
+
+class RunningPod:
+    """One pod: its root, its network, its process."""
+
+    def __init__(
+        self, pod: Pod, number: int, binary: Path, cluster: Cluster, layout: Layout, changed: Callable[[], None]
+    ) -> None:
+        self.pod = pod
+        self.network = PodNetwork(number)
+        self._binary = binary
+        self._cluster = cluster
+        self._ca = layout.certs / "apiserver.crt"
+        self._root = Root(f"{number}-{pod.key}")
+        self._prepared = False
+        self._said: tuple[object, ...] = ()
+        self.announced = False
+        """Whether its Pod object has been created."""
+        self.stopping = False
+        self.process = Process(pod.key, self._command, layout.log(f"pod-{pod.namespace}.{pod.deployment}"), changed)
+
+    def start(self) -> None:
+        self.process.start()
+
+    def stop(self, done: Callable[[], None]) -> None:
+        """End it in the background and call `done` when nothing of it is left."""
+        self.stopping = True
+
+        def end() -> None:
+            self.process.stop(self.pod.grace)
+            self.network.delete()
+            self._root.remove()
+            self._withdraw()
+            done()
+
+        threading.Thread(target=end, name=f"stop {self.pod.key}", daemon=True).start()
+
+    def report(self) -> None:
+        """Write the Pod object's status when it has changed. Raises ApiError."""
+        process = self.process
+        running = process.running and process.since is not None
+        since = _rfc3339(process.since) if running and process.since is not None else None
+        said = (since, process.restarts, process.reason)
+        if not self.announced or self.stopping or said == self._said:
+            return
+        status = podspec.pod_status(self.pod, self.network.address, since, process.restarts, process.reason)
+        try:
+            self._cluster.merge(f"{self._path}/status", {"status": status})
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        self._said = said
+
+    @property
+    def _path(self) -> str:
+        return namespaced("api/v1", self.pod.namespace, "pods", self.pod.name)
+
+    def _announce(self) -> None:
+        try:
+            self._cluster.create(namespaced("api/v1", self.pod.namespace, "pods"), podspec.pod_object(self.pod))
+        except ApiError as error:
+            if error.status != 409:
+                raise
+        self.announced = True
+
+    def _withdraw(self) -> None:
+        try:
+            self._cluster.delete(self._path)
+        except ApiError:
+            return  # gone with its Deployment or namespace
+
+    def refresh_volumes(self) -> None:
+        """Bring the files of its volumes up to date; a Secret that went away leaves the old ones, as a kubelet does."""
+        if self.process.running:
+            self._write(podspec.mounted_files(self.pod, self._read))
+
+    def _command(self) -> Command:
+        """What to run now, with its files written. Raises LabError for what is not there yet."""
+        try:
+            if not self._prepared:
+                self._root.create(self._binary)
+                self.network.create()
+                self._prepared = True
+            if not self.announced:
+                self._announce()
+            for folder in podspec.empty_folders(self.pod):
+                self._root.inside(folder).mkdir(parents=True, exist_ok=True)
+            files = podspec.mounted_files(self.pod, self._read) + self._token_files()
+            env = podspec.environment(self.pod, self.network.address, _GIVEN, self._read)
+        except ApiError as error:
+            raise LabError(str(error)) from error
+        except OSError as error:
+            raise LabError(f"its root cannot be made: {error}") from error
+        self._write(files)
+        enter = [find_nsenter(), f"--net={self.network.path}", f"--root={self._root.path}", "--wd=/", "--"]
+        return Command([*enter, f"/bin/{self._binary.name}", *podspec.arguments(self.pod, env)], env)
+
+    def _write(self, files: list[File]) -> None:
+        for file in files:
+            self._root.write(file.path, file.content, file.mode)
+
+    def _token_files(self) -> list[File]:
+        account_path = namespaced("api/v1", self.pod.namespace, "serviceaccounts", self.pod.service_account)
+        if not podspec.wants_token(self.pod, self._cluster.get(account_path)):
+            return []
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": TOKEN_SECONDS},
+        }
+        token = self._cluster.create(f"{account_path}/token", request)["status"]["token"]
+        return [
+            File(f"{TOKEN_FOLDER}/token", token.encode(), 0o600),
+            File(f"{TOKEN_FOLDER}/ca.crt", self._ca.read_bytes()),
+            File(f"{TOKEN_FOLDER}/namespace", self.pod.namespace.encode()),
+        ]
+
+    def _read(self, kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+        plural = "secrets" if kind == "Secret" else "configmaps"
+        try:
+            found = self._cluster.get(namespaced("api/v1", namespace, plural, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        if kind == "Secret":
+            return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+        texts = {key: value.encode() for key, value in (found.get("data") or {}).items()}
+        return texts | {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def find_nsenter() -> str:
+    found = shutil.which("nsenter", path=search_path())
+    if found is None:
+        raise LabError("nsenter is missing")
+    return found
+
+
+class Pods:
+    """Runs the Deployments: one look compares what is wanted with what runs, and moves towards it."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        layout: Layout,
+        images: Mapping[str, str],
+        log: Callable[[str], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._cluster = cluster
+        self._layout = layout
+        self._images = images
+        self._log = log
+        self._changed = changed
+        self._services = Services(cluster, log)
+        self._wake = threading.Event()
+        self._running: dict[str, RunningPod] = {}
+        self._number = 0
+        self.looked = threading.Event()
+        """Set after the first whole look."""
+
+    def start(self) -> None:
+        for path in (_DEPLOYMENTS, _SERVICES, _PODS):
+            threading.Thread(target=self._listen, args=(path,), name=f"watch {path}", daemon=True).start()
+        threading.Thread(target=self._look_forever, name="pods", daemon=True).start()
+
+    def processes(self) -> list[Process]:
+        return [running.process for running in list(self._running.values())]
+
+    def _nudge(self) -> None:
+        self._wake.set()
+        self._changed()
+
+    def _listen(self, path: str) -> None:
+        while True:
+            try:
+                for _ in self._cluster.watch(path, seconds=300):
+                    self._wake.set()
+            except ApiError as error:
+                self._log(str(error))
+                time.sleep(1)
+
+    def _look_forever(self) -> None:
+        refreshed = time.monotonic()
+        while True:
+            self._wake.wait(TICK)
+            self._wake.clear()
+            try:
+                self._look()
+                if time.monotonic() - refreshed >= TICK:
+                    refreshed = time.monotonic()
+                    self._refresh_volumes()
+                self.looked.set()
+            except ApiError as error:
+                self._log(str(error))
+                time.sleep(1)
+                self._wake.set()
+            except Exception as error:  # a kubelet outlives whatever one object holds
+                self._log(f"unexpected: {error!r}")
+                time.sleep(1)
+
+    def _refresh_volumes(self) -> None:
+        for running in list(self._running.values()):
+            try:
+                running.refresh_volumes()
+            except LabError as error:
+                self._log(f"{running.pod.key}: {error}")
+
+    def _stop_deleted(self) -> None:
+        """A Pod that someone deleted ends here; its Deployment then gets a new one."""
+        announced = [running for running in list(self._running.values()) if running.announced]
+        if not announced:
+            return
+        there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in self._cluster.list(_PODS)}
+        for running in announced:
+            if (running.pod.namespace, running.pod.name) not in there:
+                self._stop(running)
+
+    def _look(self) -> None:
+        self._stop_deleted()
+        deployments = self._cluster.list(_DEPLOYMENTS)
+        owners = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in deployments}
+        for running in list(self._running.values()):
+            if (running.pod.namespace, running.pod.deployment) not in owners:
+                self._stop(running)
+        for deployment in deployments:
+            reason = self._serve(deployment)
+            self._report(deployment, reason)
+        for running in list(self._running.values()):
+            running.report()
+        backends = [
+            Backend(running.pod, running.network)
+            for running in list(self._running.values())
+            if running.process.running and not running.stopping
+        ]
+        backends.sort(key=lambda backend: -backend.network.number)
+        self._services.reconcile(self._cluster.list(_SERVICES), backends)
+
+    def _of(self, deployment: Json) -> list[RunningPod]:
+        owner = (deployment["metadata"]["namespace"], deployment["metadata"]["name"])
+        return [
+            running
+            for running in list(self._running.values())
+            if (running.pod.namespace, running.pod.deployment) == owner
+        ]
+
+    def _serve(self, deployment: Json) -> str:
+        """Start and stop this Deployment's pods; says why one cannot run."""
+        wanted = {pod.key: pod for pod in podspec.pods_of(deployment)}
+        present = self._of(deployment)
+        old = [running for running in present if running.pod.key not in wanted]
+        fresh_up = all(key in self._running and self._running[key].process.running for key in wanted)
+        if not wanted or fresh_up or not podspec.starts_before_it_stops(deployment):
+            for running in old:
+                self._stop(running)
+        if old and not podspec.starts_before_it_stops(deployment):
+            return "the old pods are ending"
+        for key, pod in wanted.items():
+            if key in self._running:
+                continue
+            try:
+                binary = self._binary(pod)
+            except LabError as error:
+                return str(error)
+            self._number += 1
+            running = RunningPod(pod, self._number, binary, self._cluster, self._layout, self._nudge)
+            self._running[key] = running
+            running.start()
+        return next((running.process.reason for running in self._of(deployment) if running.process.reason), "")
+
+    def _binary(self, pod: Pod) -> Path:
+        name = self._images.get(pod.image)
+        if name is None:
+            raise LabError(f"image {pod.image!r}: the lab has no binary for it, only for {', '.join(self._images)}")
+        return self._layout.bin / name
+
+    def _stop(self, running: RunningPod) -> None:
+        if running.stopping:
+            return
+
+        def done() -> None:
+            self._running.pop(running.pod.key, None)
+            self._nudge()
+
+        running.stop(done)
+
+    def _report(self, deployment: Json, reason: str) -> None:
+        pods = [(running.pod, running.process.running) for running in self._of(deployment) if not running.stopping]
+        now = _rfc3339(time.time())
+        status = podspec.deployment_status(deployment, pods, reason, now)
+        if podspec.same_status(deployment.get("status") or {}, status):
+            return
+        meta = deployment["metadata"]
+        path = namespaced("apis/apps/v1", meta["namespace"], "deployments", meta["name"]) + "/status"
+        try:
+            self._cluster.merge(path, {"status": status})
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise

@@ -1,0 +1,316 @@
+"""From a Deployment to the processes it asks for. Pure: no cluster, no processes."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lab.errors import LabError
+
+Json = dict[str, Any]
+ReadKeys = Callable[[str, str, str], "dict[str, bytes] | None"]
+"""(kind, namespace, name) -> the keys of a Secret or ConfigMap, None where there is none."""
+
+_VOLUME_KINDS = ("secret", "configMap", "emptyDir")
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One process that a Deployment wants; its name changes whenever its template does."""
+
+    name: str
+    namespace: str
+    deployment: str
+    owner: str
+    """The Deployment's uid."""
+    template: Json
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        labels: dict[str, str] = (self.template.get("metadata") or {}).get("labels") or {}
+        return labels
+
+    @property
+    def spec(self) -> Json:
+        spec: Json = self.template["spec"]
+        return spec
+
+    @property
+    def container(self) -> Json:
+        containers: list[Json] = self.spec["containers"]
+        if len(containers) != 1 or self.spec.get("initContainers"):
+            raise LabError("the lab runs pods of one container, without init containers")
+        return containers[0]
+
+    @property
+    def image(self) -> str:
+        return str(self.container["image"])
+
+    @property
+    def service_account(self) -> str:
+        return str(self.spec.get("serviceAccountName") or "default")
+
+    @property
+    def grace(self) -> float:
+        """Seconds between SIGTERM and SIGKILL."""
+        return float(self.spec.get("terminationGracePeriodSeconds", 30))
+
+
+def template_hash(template: Json) -> str:
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def pods_of(deployment: Json) -> list[Pod]:
+    """The pods a Deployment wants now; none while it is being deleted."""
+    meta, spec = deployment["metadata"], deployment["spec"]
+    if meta.get("deletionTimestamp"):
+        return []
+    replicas = spec.get("replicas", 1)
+    marker = template_hash(spec["template"])
+    return [
+        Pod(f"{meta['name']}-{marker}-{number}", meta["namespace"], meta["name"], meta["uid"], spec["template"])
+        for number in range(replicas)
+    ]
+
+
+def starts_before_it_stops(deployment: Json) -> bool:
+    """RollingUpdate (the default) brings new pods up first; Recreate ends the old ones first."""
+    return (deployment["spec"].get("strategy") or {}).get("type") != "Recreate"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in the pod's root; `path` as the pod sees it."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+
+
+def fields(pod: Pod, address: str) -> dict[str, str]:
+    """What `fieldRef` may name."""
+    meta = pod.template.get("metadata") or {}
+    known = {
+        "metadata.name": pod.name,
+        "metadata.namespace": pod.namespace,
+        "metadata.uid": f"lab-{pod.name}",
+        "spec.serviceAccountName": pod.service_account,
+        "spec.nodeName": "lab",
+        "status.podIP": address,
+        "status.hostIP": address,
+    }
+    for kind in ("labels", "annotations"):
+        known |= {f"metadata.{kind}['{key}']": value for key, value in (meta.get(kind) or {}).items()}
+    return known
+
+
+def expand(text: str, known: Mapping[str, str]) -> str:
+    """`$(NAME)` as Kubernetes expands it: unknown names stay as they are, `$$` is a dollar."""
+
+    def one(match: re.Match[str]) -> str:
+        if match.group() == "$$":
+            return "$"
+        return known.get(match.group(1), match.group())
+
+    return re.sub(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)", one, text)
+
+
+def _key_of(ref: Json, kind: str, pod: Pod, read: ReadKeys) -> bytes | None:
+    """One key of a Secret or ConfigMap; None where an optional one is missing, LabError where a needed one is."""
+    keys = read(kind, pod.namespace, ref["name"])
+    if keys is not None and ref["key"] in keys:
+        return keys[ref["key"]]
+    if ref.get("optional"):
+        return None
+    lacks = "does not exist" if keys is None else f"has no key {ref['key']!r}"
+    raise LabError(f"{kind} {ref['name']!r} {lacks}")
+
+
+def _all_keys(ref: Json, kind: str, pod: Pod, read: ReadKeys) -> dict[str, bytes]:
+    name = ref.get("name") or ref.get("secretName") or ""
+    keys = read(kind, pod.namespace, name)
+    if keys is None and not ref.get("optional"):
+        raise LabError(f"{kind} {name!r} does not exist")
+    return keys or {}
+
+
+def environment(pod: Pod, address: str, given: Mapping[str, str], read: ReadKeys) -> dict[str, str]:
+    """The container's environment. `given` is what every pod gets (KUBERNETES_SERVICE_HOST, …).
+
+    Raises LabError where it names what does not exist or the lab does not know.
+    """
+    env = dict(given)
+    for source in pod.container.get("envFrom") or []:
+        for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            if field in source:
+                keys = _all_keys(source[field], kind, pod, read)
+                env |= {source.get("prefix", "") + key: value.decode() for key, value in keys.items()}
+    for entry in pod.container.get("env") or []:
+        value = _value_of(entry, pod, address, env, read)
+        if value is not None:
+            env[entry["name"]] = value
+    return env
+
+
+def _value_of(entry: Json, pod: Pod, address: str, env: Mapping[str, str], read: ReadKeys) -> str | None:
+    origin = entry.get("valueFrom")
+    if not origin:
+        return expand(entry.get("value", ""), env)
+    if "fieldRef" in origin:
+        path = origin["fieldRef"]["fieldPath"]
+        known = fields(pod, address)
+        if path not in known:
+            raise LabError(f"the lab does not know fieldRef {path!r} (env {entry['name']})")
+        return known[path]
+    for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+        if field in origin:
+            found = _key_of(origin[field], kind, pod, read)
+            return None if found is None else found.decode()
+    raise LabError(f"the lab does not know valueFrom {sorted(origin)} (env {entry['name']})")
+
+
+def arguments(pod: Pod, env: Mapping[str, str]) -> list[str]:
+    """What follows the binary: the image's entrypoint is the binary itself, `command` replaces it."""
+    command = (pod.container.get("command") or [])[1:]
+    return [expand(text, env) for text in [*command, *(pod.container.get("args") or [])]]
+
+
+def mounted_files(pod: Pod, read: ReadKeys) -> list[File]:
+    """The files of the container's Secret and ConfigMap volumes, at their mount paths.
+
+    Raises LabError for a volume that is missing or of a kind the lab does not know.
+    """
+    volumes = {volume["name"]: volume for volume in pod.spec.get("volumes") or []}
+    files: list[File] = []
+    for mount in pod.container.get("volumeMounts") or []:
+        volume = volumes[mount["name"]]
+        kind = next((kind for kind in _VOLUME_KINDS if kind in volume), None)
+        if kind is None:
+            raise LabError(f"the lab does not know the kind of volume {mount['name']!r}: {sorted(volume)}")
+        if kind != "emptyDir":
+            files += _files_of(volume[kind], "Secret" if kind == "secret" else "ConfigMap", mount, pod, read)
+    return files
+
+
+def _files_of(source: Json, kind: str, mount: Json, pod: Pod, read: ReadKeys) -> list[File]:
+    keys = _all_keys(source, kind, pod, read)
+    paths = {key: key for key in keys}
+    if source.get("items"):
+        paths = {item["key"]: item["path"] for item in source["items"]}
+    lacking = sorted(set(paths) - set(keys))
+    if lacking and not source.get("optional"):
+        raise LabError(f"{kind} {source.get('secretName') or source.get('name')!r} has no key {lacking[0]!r}")
+    sub = mount.get("subPath")
+    where = mount["mountPath"].rstrip("/")
+    return [
+        File(where if sub else f"{where}/{path}", keys[key], source.get("defaultMode", 0o644))
+        for key, path in paths.items()
+        if key in keys and sub in (None, "", path)
+    ]
+
+
+def empty_folders(pod: Pod) -> list[str]:
+    """The mount paths of the container, as folders that must exist even when nothing is in them."""
+    return [mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")]
+
+
+def wants_token(pod: Pod, account: Json) -> bool:
+    """Whether the service account's token is mounted: the pod decides, else its account, else yes."""
+    for holder in (pod.spec, account):
+        if holder.get("automountServiceAccountToken") is not None:
+            return bool(holder["automountServiceAccountToken"])
+    return True
+
+
+def pod_object(pod: Pod) -> Json:
+    """The Pod as the API shows it. Without a node: the API server then deletes it at once, asking no kubelet."""
+    meta = pod.template.get("metadata") or {}
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": pod.deployment,
+        "uid": pod.owner,
+        "controller": True,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": pod.name,
+            "namespace": pod.namespace,
+            "labels": meta.get("labels") or {},
+            "annotations": meta.get("annotations") or {},
+            "ownerReferences": [owner],
+        },
+        "spec": pod.spec,
+    }
+
+
+def pod_status(pod: Pod, address: str, since: str | None, restarts: int, reason: str) -> Json:
+    """A Pod's status; `since` (RFC 3339) is when its process started, None while it does not run."""
+    state: Json = {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
+    container = {
+        "name": pod.container["name"],
+        "image": pod.image,
+        "imageID": pod.image,
+        "ready": since is not None,
+        "started": since is not None,
+        "restartCount": restarts,
+        "state": state,
+    }
+    ready = "True" if since else "False"
+    return {
+        "phase": "Running" if since else "Pending",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "conditions": [{"type": kind, "status": ready} for kind in ("Ready", "ContainersReady")],
+        "containerStatuses": [container],
+    }
+
+
+def deployment_status(deployment: Json, pods: list[tuple[Pod, bool]], reason: str, now: str) -> Json:
+    """The status that says how many of the Deployment's pods run; `pods` are (pod, runs), old ones included."""
+    wanted = {pod.name for pod in pods_of(deployment)}
+    replicas = deployment["spec"].get("replicas", 1)
+    ready = sum(runs for _, runs in pods)
+    updated = sum(pod.name in wanted for pod, _ in pods)
+    available = ready >= replicas
+    condition = {
+        "type": "Available",
+        "status": "True" if available else "False",
+        "reason": "MinimumReplicasAvailable" if available else "MinimumReplicasUnavailable",
+        "message": reason if not available and reason else f"{ready} of {replicas} processes run",
+        "lastUpdateTime": now,
+        "lastTransitionTime": now,
+    }
+    status: Json = {
+        "observedGeneration": deployment["metadata"].get("generation", 0),
+        "replicas": len(pods),
+        "updatedReplicas": updated,
+        "readyReplicas": ready,
+        "availableReplicas": ready,
+        "unavailableReplicas": max(replicas - ready, 0),
+        "conditions": [condition],
+    }
+    return status
+
+
+def same_status(old: Json, new: Json) -> bool:
+    """Whether two statuses say the same, whenever they were written (zero counts are absent once stored)."""
+
+    def plain(status: Json) -> Json:
+        conditions = [
+            {key: value for key, value in condition.items() if not key.startswith("last")}
+            for condition in status.get("conditions") or []
+        ]
+        counts = {key: value for key, value in status.items() if key != "conditions" and value}
+        return counts | {"conditions": conditions}
+
+    return plain(old) == plain(new)

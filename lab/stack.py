@@ -1,0 +1,194 @@
+"""A stack on the lab, by the real Pulumi engine: the Automation API runs the project's own `__main__.py`.
+
+Runs inside the lab (`python -m lab exec -- python -m lab.stack up`). The stack's file is copied below `.lab/stacks/`: the two
+secrets that the lab makes up are written there, encrypted, and the clone's file stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+from pulumi import automation
+from pulumi.automation.events import EngineEvent
+from rich.console import Console
+
+from lab.layout import CLONE, Layout
+from routes.settings import PROJECT, SECRETS
+
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+Config = dict[str, Any]
+
+
+class StackFailed(Exception):
+    """Pulumi could not do it; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class LabStack:
+    """Stack `name` with the settings of `Pulumi.<settings_of>.yaml` and `overrides` (keys without the project's name)."""
+
+    name: str
+    settings_of: str = "lab"
+    overrides: Mapping[str, object] | None = None
+
+    @property
+    def folder(self) -> Path:
+        return Layout().state / "stacks" / self.name
+
+    def up(self, secrets: Mapping[str, str]) -> dict[str, int]:
+        """Bring the stack up; how many resources were created, updated, the same, … Raises StackFailed."""
+        stack = self._stack(secrets)
+        said = _Said()
+        try:
+            result = stack.up(on_event=said.hear, color="never")
+        except automation.CommandError as error:
+            raise StackFailed(said.errors() or str(error)) from None
+        changes = result.summary.resource_changes or {}
+        return {
+            str(operation.value if hasattr(operation, "value") else operation): n for operation, n in changes.items()
+        }
+
+    def preview(self, secrets: Mapping[str, str]) -> dict[str, int]:
+        """What `up` would do. Raises StackFailed."""
+        said = _Said()
+        try:
+            changes = self._stack(secrets).preview(on_event=said.hear, color="never").change_summary
+        except automation.CommandError as error:
+            raise StackFailed(said.errors() or str(error)) from None
+        return {str(operation.value): n for operation, n in changes.items()}
+
+    def destroy(self) -> None:
+        """Remove all that the stack made, and the stack. Raises StackFailed."""
+        said = _Said()
+        try:
+            self._select().destroy(on_event=said.hear, color="never", remove=True)
+        except automation.CommandError as error:
+            raise StackFailed(said.errors() or str(error)) from None
+        shutil.rmtree(self.folder)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        return {name: output.value for name, output in self._select().outputs().items()}
+
+    def _stack(self, secrets: Mapping[str, str]) -> automation.Stack:
+        self._write_settings()
+        stack = self._select()
+        stack.cancel()  # what an `up` that was killed has left locked
+        for key in SECRETS:
+            if f"{PROJECT}:{key}" not in self._written():
+                self._set_secret(key, secrets[key])
+        return stack
+
+    def _select(self) -> automation.Stack:
+        return automation.create_or_select_stack(
+            stack_name=self.name,
+            project_name=PROJECT,
+            program=lambda: runpy.run_path(str(CLONE / "__main__.py"), run_name="__main__") and None,
+            opts=automation.LocalWorkspaceOptions(work_dir=str(self.folder)),
+        )
+
+    def _write_settings(self) -> None:
+        """The clone's settings, with what Pulumi had encrypted before."""
+        document: Config = yaml.safe_load((CLONE / f"Pulumi.{self.settings_of}.yaml").read_text())
+        encrypted = {key: value for key, value in self._written().items() if key.removeprefix(f"{PROJECT}:") in SECRETS}
+        overrides = {f"{PROJECT}:{key}": value for key, value in (self.overrides or {}).items()}
+        document["config"] = document["config"] | overrides | encrypted
+        if self._file.exists():
+            document["encryptionsalt"] = yaml.safe_load(self._file.read_text()).get("encryptionsalt")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CLONE / "Pulumi.yaml", self.folder)
+        self._file.write_text(yaml.safe_dump(document))
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"Pulumi.{self.name}.yaml"
+
+    def _written(self) -> Config:
+        return yaml.safe_load(self._file.read_text()).get("config", {}) if self._file.exists() else {}
+
+    def _set_secret(self, key: str, value: str) -> None:
+        """On standard input, which no process list shows; the Automation API would put it on a command line."""
+        command = ["pulumi", "config", "set", "--secret", "--stack", self.name, f"{PROJECT}:{key}"]
+        subprocess.run(command, cwd=self.folder, input=value, text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+class _Said:
+    """What Pulumi says while it works: a line for each object as it is done, errors kept for the end."""
+
+    def __init__(self) -> None:
+        self._errors: list[str] = []
+
+    def hear(self, event: EngineEvent) -> None:
+        if (diagnostic := event.diagnostic_event) and not diagnostic.ephemeral:
+            text = diagnostic.message.strip()
+            if diagnostic.severity == "error" and text and text not in self._errors:
+                self._errors.append(text)
+            elif diagnostic.severity == "warning":
+                console.print(f"  warning: {text}", style="yellow")
+        if event.res_outputs_event and event.res_outputs_event.metadata.op.value != "same":
+            metadata = event.res_outputs_event.metadata
+            kind, name = metadata.type.rpartition(":")[2], metadata.urn.rpartition("::")[2]
+            console.print(f"  {metadata.op.value:<8} {kind} {name}")
+
+    def errors(self) -> str:
+        return "\n".join(self._errors)
+
+
+def webhook_secret(layout: Layout) -> Path:
+    """The file with the lab's webhook secret."""
+    return layout.state / "webhook-secret"
+
+
+def secrets(layout: Layout) -> dict[str, str]:
+    """The values of the two secret config keys: made up for this lab."""
+    return {
+        "webhookSecretValue": webhook_secret(layout).read_text(),
+        "eventBusAccessValue": layout.nats_access.read_text(),
+    }
+
+
+@app.command()
+def up(stack: str = "lab") -> None:
+    """Bring a stack up."""
+    try:
+        changes = LabStack(stack).up(secrets(Layout()))
+    except StackFailed as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    told = ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items()))
+    console.print(f"Stack {stack} is up: {'no changes' if set(changes) == {'same'} else told}.")
+
+
+@app.command()
+def destroy(stack: str = "lab") -> None:
+    """Remove all that a stack made."""
+    try:
+        LabStack(stack).destroy()
+    except StackFailed as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    console.print(f"Stack {stack} is gone.")
+
+
+@app.command()
+def outputs(stack: str = "lab") -> None:
+    """The stack's outputs as JSON."""
+    json.dump(LabStack(stack).outputs(), sys.stdout, indent=2)
+
+
+if __name__ == "__main__":
+    os.chdir(CLONE)
+    app()

@@ -1,0 +1,120 @@
+"""The tools of the engine: what is built from which Go module, and where the result is kept."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENGINE = Path(__file__).resolve().parent / "engine"
+_PULUMI_VERSION = "v3.250.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One Go module under `lab/engine/`.
+
+    packages: Go package -> name of the binary. module: the Go module the binaries come from.
+    files: folders of that module whose CustomResourceDefinitions are kept beside the binaries.
+    minutes: a cold build on 2 cores. cold_gb: what such a build adds to Go's caches.
+    """
+
+    name: str
+    packages: dict[str, str]
+    module: str
+    minutes: float
+    cold_gb: float
+    ldflags: str = "-s -w"
+    crds: tuple[str, ...] = field(default=())
+
+    @property
+    def folder(self) -> Path:
+        return ENGINE / self.name
+
+
+TOOLS = (
+    Tool(
+        name="etcd",
+        packages={"go.etcd.io/etcd/server/v3": "etcd"},
+        module="go.etcd.io/etcd/server/v3",
+        minutes=1,
+        cold_gb=1,
+    ),
+    Tool(
+        name="kubernetes",
+        packages={
+            "k8s.io/kubernetes/cmd/kube-apiserver": "kube-apiserver",
+            "k8s.io/kubernetes/cmd/kube-controller-manager": "kube-controller-manager",
+            "k8s.io/kubernetes/cmd/kubectl": "kubectl",
+        },
+        module="k8s.io/kubernetes",
+        minutes=6,
+        cold_gb=4,
+    ),
+    Tool(
+        name="argo-events",
+        packages={"github.com/argoproj/argo-events/cmd": "argo-events"},
+        module="github.com/argoproj/argo-events",
+        minutes=5,
+        cold_gb=4,
+        crds=("manifests/base/crds",),
+    ),
+    Tool(
+        name="argo-workflows",
+        packages={"github.com/argoproj/argo-workflows/v3/cmd/workflow-controller": "workflow-controller"},
+        module="github.com/argoproj/argo-workflows/v3",
+        minutes=5,
+        cold_gb=3,
+        crds=("manifests/base/crds/minimal",),
+    ),
+    Tool(
+        name="pulumi",
+        packages={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "pulumi"},
+        module="github.com/pulumi/pulumi/pkg/v3",
+        minutes=5,
+        cold_gb=3,
+        ldflags=f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={_PULUMI_VERSION}",
+    ),
+    Tool(
+        name="pulumi-kubernetes",
+        packages={".": "pulumi-resource-kubernetes"},
+        module="github.com/pulumi/pulumi-kubernetes/provider/v4",
+        minutes=8,
+        cold_gb=5,
+    ),
+)
+
+
+def cache_root() -> Path:
+    """Where built tools live: GITHUB_TO_ARGO_CACHE, else `~/.cache/github-to-argo`."""
+    chosen = os.environ.get("GITHUB_TO_ARGO_CACHE")
+    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".cache" / "github-to-argo"
+
+
+def fingerprint(tool: Tool, sources: dict[str, bytes]) -> str:
+    """A short hash of all that decides what is built: the module's files by name, and how they are built."""
+    digest = hashlib.sha256()
+    how = [tool.ldflags, *(f"{package}={binary}" for package, binary in sorted(tool.packages.items())), *tool.crds]
+    parts = [*(text.encode() for text in how)]
+    for name in sorted(sources):
+        parts += [name.encode(), sources[name]]
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:16]
+
+
+def read_sources(tool: Tool) -> dict[str, bytes]:
+    wanted = ("go.mod", "go.sum")
+    return {
+        path.name: path.read_bytes()
+        for path in sorted(tool.folder.iterdir())
+        if path.name in wanted or path.suffix == ".go"
+    }
+
+
+def built_folder(tool: Tool, root: Path | None = None) -> Path:
+    """The folder that holds, or will hold, this tool's binaries and CRDs."""
+    return (root or cache_root()) / "engine" / f"{tool.name}-{fingerprint(tool, read_sources(tool))}"
+
+
+def missing_tools() -> list[Tool]:
+    return [tool for tool in TOOLS if not built_folder(tool).is_dir()]
