@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings
 
@@ -27,11 +27,12 @@ def read_settings() -> StackSettings:
 
 def read_secret(key: str) -> pulumi.Output[str]:
     """A secret config value. Raises RunError saying how to set it, and refuses one that stands in the clear."""
-    config = pulumi.Config(PROJECT)
     how = f"write {SECRETS[key]}:\n      pulumi config set --secret {PROJECT}:{key}"
-    value = config.get_secret(key)
+    value = pulumi.Config(PROJECT).get_secret(key)
     if value is None:
         raise pulumi.RunError(f"{PROJECT}:{key}: missing; {how}")
+    if not is_config_secret(f"{PROJECT}:{key}"):
+        raise pulumi.RunError(f"{PROJECT}:{key}: stands there in the clear; {how}")
     return value
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pulumi
 from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
 
 from routes.compiler import EVENT_BUS
 from routes.manifests import Manifest
@@ -73,26 +72,20 @@ class Subscriptions:
         m = self.monitor
         path = f"/api/v1/namespaces/{m.namespace}/services/{m.service}:{m.port}/proxy/jsz"
         query = [("consumers", "true")] + ([("acc", m.account)] if m.account else [])
-        try:
-            response = api.call_api(
-                path,
-                "GET",
-                query_params=query,
-                header_params={"Accept": "application/json"},
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-            )[0]
-        except ApiException as error:
-            if error.status == 403:
-                pulumi.log.warn(
-                    f"no right to ask {m.namespace}/{m.service} (get services/proxy): `pulumi up` sees the Sensors'"
-                    " pods run, not that they have subscribed"
-                )
-                return None
+        request = api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+        response = api.call_api(*request)
+        text = response.read()
+        if response.status == 403:
+            pulumi.log.warn(
+                f"no right to ask {m.namespace}/{m.service} (get services/proxy): `pulumi up` sees the Sensors'"
+                " pods run, not that they have subscribed"
+            )
+            return None
+        if response.status != 200:
             return set()  # not up yet
         return {
             consumer["name"]
-            for account in json.loads(response.data).get("account_details", [])
+            for account in json.loads(text).get("account_details", [])
             for stream in account.get("stream_detail", [])
             for consumer in stream.get("consumer_detail") or []
         }

@@ -1,7 +1,7 @@
 """A stack on the lab, by the real Pulumi engine: the Automation API runs the project's own `__main__.py`.
 
-Runs inside the lab (`python -m lab exec -- python -m lab.stack up`). The stack's file is copied below `.lab/stacks/`: the two
-secrets that the lab makes up are written there, encrypted, and the clone's file stays as it is.
+Runs inside the lab (`python -m lab exec -- python -m lab.stack up`). The stack's file is copied below `.lab/stacks/`:
+the two secrets that the lab makes up are written there, encrypted, and the clone's file stays as it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StackFailed(Exception):
 
 @dataclass(frozen=True)
 class LabStack:
-    """Stack `name` with the settings of `Pulumi.<settings_of>.yaml` and `overrides` (keys without the project's name)."""
+    """Stack `name`: the settings of `Pulumi.<settings_of>.yaml`, with `overrides` (keys without the project's name)."""
 
     name: str
     settings_of: str = "lab"
@@ -56,19 +56,16 @@ class LabStack:
             result = stack.up(on_event=said.hear, color="never")
         except automation.CommandError as error:
             raise StackFailed(said.errors() or str(error)) from None
-        changes = result.summary.resource_changes or {}
-        return {
-            str(operation.value if hasattr(operation, "value") else operation): n for operation, n in changes.items()
-        }
+        return _by_name(result.summary.resource_changes)
 
     def preview(self, secrets: Mapping[str, str]) -> dict[str, int]:
         """What `up` would do. Raises StackFailed."""
         said = _Said()
         try:
-            changes = self._stack(secrets).preview(on_event=said.hear, color="never").change_summary
+            result = self._stack(secrets).preview(on_event=said.hear, color="never")
         except automation.CommandError as error:
             raise StackFailed(said.errors() or str(error)) from None
-        return {str(operation.value): n for operation, n in changes.items()}
+        return _by_name(result.change_summary)
 
     def destroy(self) -> None:
         """Remove all that the stack made, and the stack. Raises StackFailed."""
@@ -96,7 +93,7 @@ class LabStack:
         return automation.create_or_select_stack(
             stack_name=self.name,
             project_name=PROJECT,
-            program=lambda: runpy.run_path(str(CLONE / "__main__.py"), run_name="__main__") and None,
+            program=_program,
             opts=automation.LocalWorkspaceOptions(work_dir=str(self.folder)),
         )
 
@@ -123,6 +120,14 @@ class LabStack:
         """On standard input, which no process list shows; the Automation API would put it on a command line."""
         command = ["pulumi", "config", "set", "--secret", "--stack", self.name, f"{PROJECT}:{key}"]
         subprocess.run(command, cwd=self.folder, input=value, text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def _program() -> None:
+    runpy.run_path(str(CLONE / "__main__.py"), run_name="__main__")
+
+
+def _by_name(changes: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(operation, "value", operation)): count for operation, count in (changes or {}).items()}
 
 
 class _Said:

@@ -1,0 +1,209 @@
+"""The compiler: what every stack must have, whatever its settings. The whole documents are the goldens."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cli.stacks import compiled, read_settings, stack_names
+from routes import FAMILIES, manifests
+from routes.compiler import CompiledStack, compile_stack
+from routes.contract import PARAMETERS, TEMPLATES
+from routes.manifests import Manifest
+from routes.settings import parse_settings
+from tests.routes.test_settings import EXOTIC, MINIMAL
+
+
+def stack(**changes: object) -> CompiledStack:
+    return compile_stack(FAMILIES, parse_settings(MINIMAL | changes, source="test"))
+
+
+def sensors(compiled_stack: CompiledStack) -> dict[str, Manifest]:
+    return {s["metadata"]["name"]: s for family in compiled_stack.sensors.values() for s in family}
+
+
+def kinds(compiled_stack: CompiledStack) -> set[str]:
+    return {manifest["kind"] for manifest in compiled_stack.objects()}
+
+
+def parameters_of(sensor: Manifest) -> list[dict[str, Any]]:
+    (trigger,) = sensor["spec"]["triggers"]
+    found: list[dict[str, Any]] = trigger["template"]["k8s"]["parameters"]
+    return found
+
+
+ALL = [pytest.param(sensor, id=name) for name, sensor in sensors(stack()).items()]
+
+
+@pytest.mark.parametrize("name", stack_names())
+def test_compiling_twice_gives_the_same(name: str) -> None:
+    assert json.dumps(compiled(name).objects()) == json.dumps(compiled(name).objects())
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_every_string_is_anchored_and_the_event_comes_first(sensor: Manifest) -> None:
+    for dependency in sensor["spec"]["dependencies"]:
+        first, *others = dependency["filters"]["data"]
+        assert first["path"] == "body.X-GitHub-Event"
+        for data in (first, *others):
+            if dependency["name"] == "secscan" and "workflow.name" in data["path"]:
+                continue  # the one pattern that looks for a part of a name
+            assert all(value.startswith("^") and value.endswith("$") for value in data["value"])
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_no_path_but_the_event_can_be_missing(sensor: Manifest) -> None:
+    for dependency in sensor["spec"]["dependencies"]:
+        filters = dependency["filters"]
+        paths = [data["path"] for data in filters["data"][1:]]
+        paths += [field["path"] for expr in filters.get("exprs", []) for field in expr["fields"]]
+        assert all(path.startswith("[body.") for path in paths)
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_nothing_is_lost_nothing_is_doubled(sensor: Manifest) -> None:
+    (trigger,) = sensor["spec"]["triggers"]
+    assert trigger["atLeastOnce"] is True
+    assert trigger["retryStrategy"] == {"steps": 120, "duration": "5s"}
+    assert trigger["template"]["k8s"]["operation"] == "update"
+    names = [p for p in parameters_of(sensor) if p["dest"] == "metadata.name"]
+    assert len(names) == len(sensor["spec"]["dependencies"])
+    assert all("X-GitHub-Delivery" in p["src"]["dataTemplate"] for p in names)
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_no_parameter_has_a_default_that_another_dependency_would_write(sensor: Manifest) -> None:
+    assert all("value" not in p["src"] for p in parameters_of(sensor))
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_a_workflow_starts_with_every_parameter_of_its_template(sensor: Manifest) -> None:
+    workflow = sensor["spec"]["triggers"][0]["template"]["k8s"]["source"]["resource"]
+    template = workflow["spec"]["workflowTemplateRef"]["name"]
+    declared = [p["name"] for p in workflow["spec"]["arguments"]["parameters"]]
+    assert declared == list(next(names for t, names in TEMPLATES.items() if t == template))
+    assert all(set(p) == {"name", "value"} for p in workflow["spec"]["arguments"]["parameters"])
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_every_destination_is_there_before(sensor: Manifest) -> None:
+    workflow = sensor["spec"]["triggers"][0]["template"]["k8s"]["source"]["resource"]
+    for parameter in parameters_of(sensor):
+        node: Any = workflow
+        for key in parameter["dest"].split("."):
+            node = node[int(key)] if isinstance(node, list) else node[key]
+        assert isinstance(node, str)
+
+
+def test_managed_templates_declare_what_their_routes_send() -> None:
+    managed = {t["metadata"]["name"]: t for t in stack(workflowTemplates="managed").templates}
+    assert {
+        name: [p["name"] for p in template["spec"]["arguments"]["parameters"]] for name, template in managed.items()
+    } == {
+        "pr-validation": ["event", "owner", "repo", "pr", "branch", "taskId"],
+        "coderun-template": list(PARAMETERS),
+        "implementation": ["event", "owner", "repo", "issue", "agent", "taskId"],
+        "orchestrator-resume-close": ["event", "owner", "repo", "pr", "branch", "taskId"],
+    }
+
+
+def test_external_templates_are_not_ours() -> None:
+    assert "WorkflowTemplate" not in kinds(stack())
+
+
+def test_a_route_that_is_off_has_no_sensor_and_its_events_are_not_asked_for() -> None:
+    off = stack(routes={"github-issues-to-implementation": {"enabled": False}})
+    assert "github-issues-to-implementation" not in sensors(off)
+    assert "issues" not in off.sensors
+    assert "issues" not in off.event_source["spec"]["github"]["main"]["events"]
+
+
+def test_rates_and_semaphores_are_the_stacks() -> None:
+    changed = stack(
+        semaphores={"coderun": 3}, routes={"github-issues-to-implementation": {"rate": {"limit": 7, "unit": "Hour"}}}
+    )
+    (trigger,) = sensors(changed)["github-issues-to-implementation"]["spec"]["triggers"]
+    assert trigger["rateLimit"] == {"unit": "Hour", "requestsPerUnit": 7}
+    (semaphores,) = (m for m in changed.access if m["kind"] == "ConfigMap")
+    assert semaphores["data"]["coderun"] == "3"
+
+
+def test_the_event_source_always_checks_signatures() -> None:
+    for secret in ({"kind": "existing"}, {"kind": "config"}, {"kind": "external", "store": "s", "remoteKey": "k"}):
+        github = stack(webhookSecret=secret | {"name": "hook", "key": "k"}).event_source["spec"]["github"]["main"]
+        assert github["webhookSecret"] == {"name": "hook", "key": "k"}
+
+
+def test_the_port_is_text_since_an_integer_breaks_the_controller() -> None:
+    assert stack().event_source["spec"]["github"]["main"]["webhook"]["port"] == "12000"
+
+
+def test_a_secret_is_only_named() -> None:
+    secret = stack(webhookSecret={"kind": "config"}).webhook_secret
+    assert secret is not None
+    assert set(secret) == {"apiVersion", "kind", "metadata"}
+
+
+def test_the_external_secret_is_todays_version() -> None:
+    secret = stack(
+        webhookSecret={"kind": "external", "store": "s", "remoteKey": "k", "refreshInterval": "5m"}
+    ).webhook_secret
+    assert secret is not None
+    assert secret["apiVersion"] == "external-secrets.io/v1"
+    assert secret["spec"]["refreshInterval"] == "5m"
+    assert secret["spec"]["secretStoreRef"] == {"name": "s", "kind": "ClusterSecretStore"}
+
+
+def test_a_native_event_bus_stores_each_event_on_every_server() -> None:
+    for replicas in (1, 3):
+        jetstream = stack(eventBus={"kind": "native", "replicas": replicas}).event_bus["spec"]["jetstream"]
+        assert jetstream["replicas"] == replicas
+        assert jetstream["streamConfig"] == f"replicas: {replicas}\n"
+
+
+def test_an_existing_nats_is_spoken_to_with_tls() -> None:
+    unchecked = stack(eventBus=EXOTIC).event_bus["spec"]["jetstreamExotic"]
+    assert unchecked["tls"] == {"insecureSkipVerify": True}
+    checked = stack(eventBus=EXOTIC | {"ca": {"name": "nats-ca", "key": "ca.crt"}}).event_bus["spec"]["jetstreamExotic"]
+    assert checked["tls"] == {"caCertSecret": {"name": "nats-ca", "key": "ca.crt"}}
+
+
+def test_two_stacks_share_no_cluster_wide_name() -> None:
+    def cluster_wide(namespace: str) -> set[tuple[str, str]]:
+        compiled_stack = stack(namespace=namespace, createNamespace=True)
+        return {
+            (manifest["kind"], manifest["metadata"]["name"])
+            for manifest in compiled_stack.objects()
+            if "namespace" not in manifest["metadata"]
+        }
+
+    assert {kind for kind, _ in cluster_wide("a")} == {
+        "Namespace",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+    assert not cluster_wide("a") & cluster_wide("b")
+
+
+def test_sensors_may_start_workflows_and_no_more() -> None:
+    (role,) = (m for m in stack().access if m["kind"] == "Role")
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "update"]}
+    ]
+
+
+def test_the_admission_policy_can_be_left_out() -> None:
+    assert "ValidatingAdmissionPolicy" not in kinds(stack(admissionPolicy=False))
+
+
+def test_a_misspelt_field_cannot_be_emitted() -> None:
+    with pytest.raises(ValidationError, match="requestPerUnit"):
+        manifests.RateLimit.model_validate({"unit": "Minute", "requestPerUnit": 20})
+    with pytest.raises(ValidationError):
+        manifests.RateLimit.model_validate({"unit": "minute", "requestsPerUnit": 20})
+
+
+def test_the_stacks_file_alone_is_enough_to_render() -> None:
+    for name in stack_names():
+        assert compiled(name).objects() == compile_stack(FAMILIES, read_settings(name)).objects()
