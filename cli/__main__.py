@@ -75,6 +75,7 @@ def deliver(
     for workflow, seen in workflows:
         by_delivery.setdefault(workflow["metadata"]["annotations"][f"{PREFIX}/delivery"], []).append((workflow, seen))
     console.print(_table(posted, by_delivery))
+    console.print("ms: from the POST to the Workflow. A route's rate makes its second delivery wait.", style="dim")
     everything = all(
         len(by_delivery.get(p.delivery, [])) == 1 and phase_of(by_delivery[p.delivery][0][0]) == "Succeeded"
         for p in posted

@@ -79,6 +79,8 @@ class Watcher:
         self._changed = threading.Condition()
         self._workflows: dict[str, Workflow] = {}
         self._seen: dict[str, float] = {}
+        self._version = ""
+        self._over = threading.Event()
         self._watch = watch.Watch()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -89,9 +91,17 @@ class Watcher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._over.set()
         self._watch.stop()
 
     def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                self._follow()
+            except (urllib3.exceptions.HTTPError, client.ApiException):  # the API server went away: ask it again
+                self._over.wait(0.5)
+
+    def _follow(self) -> None:
         stream = self._watch.stream(
             self._api.list_namespaced_custom_object,
             *WORKFLOWS,
@@ -103,6 +113,7 @@ class Watcher:
             workflow = change["object"]
             with self._changed:
                 name = workflow["metadata"]["name"]
+                self._version = workflow["metadata"]["resourceVersion"]
                 self._seen.setdefault(name, time.monotonic())
                 self._workflows[name] = workflow
                 self._changed.notify_all()

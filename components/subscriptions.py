@@ -54,13 +54,8 @@ class Subscriptions:
             return
         for sensor in self.sensors:
             name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
-            for trigger in sensor["spec"]["triggers"]:
-                for dependency in sensor["spec"]["dependencies"]:
-                    if durable_name(name, trigger["template"]["name"], dependency["name"]) not in consumers:
-                        yield (
-                            f"{name}: no consumer for {dependency['name']};"
-                            f" see: kubectl -n {namespace} logs -l sensor-name={name}"
-                        )
+            if not durable_names(sensor) <= consumers:
+                yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
 
     def _consumers(self, api: client.ApiClient) -> set[str] | None:
         """The names of JetStream's consumers; None when it cannot be asked."""
@@ -101,9 +96,22 @@ def _rolled_out(api: client.ApiClient, sensor: str, namespace: str) -> bool:
     )
 
 
-def durable_name(sensor: str, trigger: str, dependency: str) -> str:
-    """The name of the consumer, as the engine makes it: FNV-1a, 32 bits (argo-events, `getDurableName`)."""
+def durable_names(sensor: Manifest) -> set[str]:
+    """The names of a Sensor's consumers, as the engine makes them (argo-events, `getDurableName`).
+
+    One for each trigger and event name, however many dependencies look at it: named after the last of them.
+    """
+    events = {(d["eventSourceName"], d["eventName"]): d["name"] for d in sensor["spec"]["dependencies"]}
+    return {
+        f"group-{_fnv1a('-'.join([sensor['metadata']['name'], trigger['template']['name'], dependency]))}"
+        for trigger in sensor["spec"]["triggers"]
+        for dependency in events.values()
+    }
+
+
+def _fnv1a(text: str) -> int:
+    """FNV-1a, 32 bits."""
     value = 0x811C9DC5
-    for byte in f"{sensor}-{trigger}-{dependency}".encode():
+    for byte in text.encode():
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return f"group-{value}"
+    return value

@@ -7,6 +7,7 @@ the two secrets that the lab makes up are written there, encrypted, and the clon
 from __future__ import annotations
 
 import json
+import logging
 import os
 import runpy
 import shutil
@@ -28,6 +29,8 @@ from routes.settings import PROJECT, SECRETS
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
+# Pulumi reports what a program raises; grpc would print it a second time.
+logging.getLogger("grpc").setLevel(logging.CRITICAL)
 
 Config = dict[str, Any]
 
@@ -142,11 +145,12 @@ class _Said:
             if diagnostic.severity == "error" and text and text not in self._errors:
                 self._errors.append(text)
             elif diagnostic.severity == "warning":
-                console.print(f"  warning: {text}", style="yellow")
+                console.print(f"  warning: {text}", style="yellow", soft_wrap=True)
         if event.res_outputs_event and event.res_outputs_event.metadata.op.value != "same":
             metadata = event.res_outputs_event.metadata
-            kind, name = metadata.type.rpartition(":")[2], metadata.urn.rpartition("::")[2]
-            console.print(f"  {metadata.op.value:<8} {kind} {name}")
+            if metadata.type.startswith("kubernetes:"):
+                kind, name = metadata.type.rpartition(":")[2], metadata.urn.rpartition("::")[2]
+                console.print(f"  {metadata.op.value:<8} {kind:<32} {name}", soft_wrap=True)
 
     def errors(self) -> str:
         return "\n".join(self._errors)
