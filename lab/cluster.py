@@ -95,6 +95,6 @@ def _message(text: bytes) -> str:
 
 
 def namespaced(group: str, namespace: str, kind: str, name: str = "") -> str:
-    """The API path of a kind in a namespace, or of one object: group is `api/v1` or `apis/<group>/<version>`."""
+    """The API path of a kind, or of one object; `group` is `api/v1` or `apis/<group>/<version>`."""
     path = f"/{group}/namespaces/{quote(namespace)}/{kind}"
     return f"{path}/{quote(name)}" if name else path

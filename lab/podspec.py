@@ -75,7 +75,13 @@ def pods_of(deployment: Json) -> list[Pod]:
     replicas = spec.get("replicas", 1)
     marker = template_hash(spec["template"])
     return [
-        Pod(f"{meta['name']}-{marker}-{number}", meta["namespace"], meta["name"], meta["uid"], spec["template"])
+        Pod(
+            f"{meta['name']}-{marker}-{number}",
+            meta["namespace"],
+            meta["name"],
+            meta["uid"],
+            spec["template"],
+        )
         for number in range(replicas)
     ]
 
@@ -123,7 +129,7 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 
 
 def _key_of(ref: Json, kind: str, pod: Pod, read: ReadKeys) -> bytes | None:
-    """One key of a Secret or ConfigMap; None where an optional one is missing, LabError where a needed one is."""
+    """One key of a Secret or ConfigMap; when missing, None if it is optional, else LabError."""
     keys = read(kind, pod.namespace, ref["name"])
     if keys is not None and ref["key"] in keys:
         return keys[ref["key"]]
@@ -218,7 +224,9 @@ def _files_of(source: Json, kind: str, mount: Json, pod: Pod, read: ReadKeys) ->
 
 def empty_folders(pod: Pod) -> list[str]:
     """The mount paths of the container, as folders that must exist even when nothing is in them."""
-    return [mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")]
+    return [
+        mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")
+    ]
 
 
 def wants_token(pod: Pod, account: Json) -> bool:
@@ -230,7 +238,7 @@ def wants_token(pod: Pod, account: Json) -> bool:
 
 
 def pod_object(pod: Pod) -> Json:
-    """The Pod as the API shows it. Without a node: the API server then deletes it at once, asking no kubelet."""
+    """The Pod as the API shows it. Without a node: the API server deletes it at once, asking no kubelet."""
     meta = pod.template.get("metadata") or {}
     owner = {
         "apiVersion": "apps/v1",
@@ -255,7 +263,9 @@ def pod_object(pod: Pod) -> Json:
 
 def pod_status(pod: Pod, address: str, since: str | None, restarts: int, reason: str) -> Json:
     """A Pod's status; `since` (RFC 3339) is when its process started, None while it does not run."""
-    state: Json = {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
+    state: Json = (
+        {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
+    )
     container = {
         "name": pod.container["name"],
         "image": pod.image,
@@ -276,7 +286,7 @@ def pod_status(pod: Pod, address: str, since: str | None, restarts: int, reason:
 
 
 def deployment_status(deployment: Json, pods: list[tuple[Pod, bool]], reason: str, now: str) -> Json:
-    """The status that says how many of the Deployment's pods run; `pods` are (pod, runs), old ones included."""
+    """The status of a Deployment whose pods are `pods`: (pod, runs), old ones included."""
     wanted = {pod.name for pod in pods_of(deployment)}
     replicas = deployment["spec"].get("replicas", 1)
     ready = sum(runs for _, runs in pods)

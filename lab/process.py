@@ -13,7 +13,7 @@ from lab.errors import LabError
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 5.0
 STEADY_AFTER = 10.0
-"""Seconds: the pauses between restarts, and how long a process must have lived for its next pause to be the first."""
+"""Seconds: the pauses between restarts, and the life after which the next pause is the first again."""
 
 State = Literal["starting", "running", "waiting", "stopped"]
 
@@ -37,7 +37,9 @@ class Process:
     `command` is asked anew before each start; a LabError from it means "not yet" and is shown as the reason.
     """
 
-    def __init__(self, name: str, command: Callable[[], Command], log: Path, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, command: Callable[[], Command], log: Path, changed: Callable[[], None]
+    ) -> None:
         self.name = name
         self.restarts = 0
         self.since: float | None = None

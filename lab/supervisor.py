@@ -1,4 +1,4 @@
-"""The first process inside the lab's namespaces: network, control plane, Argo, pods. Run as `python -m lab.supervisor`.
+"""The first process inside the lab's namespaces: network, control plane, Argo, pods.
 
 PID 1 only reaps what is orphaned; its child does the work. When either ends, the kernel ends all the others.
 """
@@ -78,8 +78,8 @@ class Supervisor:
         threading.Thread(target=self._write_forever, name="status", daemon=True).start()
 
     def bring_up(self) -> None:
-        from lab import network
         from lab import control_plane as plane
+        from lab import network
         from lab.pods import find_nsenter
 
         layout = self._layout
@@ -98,14 +98,14 @@ class Supervisor:
         self._wait("kube-apiserver", lambda: (layout.certs / "apiserver.crt").is_file())
         self._run("nats-server", lambda: plane.nats_server(layout))
         self._wait("kube-apiserver", lambda: plane.api_ready(layout))
-        self._run("kube-controller-manager", lambda: plane.kube_controller_manager(layout))
-
         self._phase = "custom resource definitions"
         self._changed.set()
         cluster = Cluster(layout.kubeconfig)
         _apply_definitions(layout)
         _create_own_objects(cluster)
 
+        # Only now: the garbage collector learns of kinds at its start, and then every 30 seconds.
+        self._run("kube-controller-manager", lambda: plane.kube_controller_manager(layout))
         self._run("argo-events-controller", lambda: plane.argo_events_controller(layout, nsenter))
         self._run("workflow-controller", lambda: plane.workflow_controller(layout))
         pods = Pods(cluster, layout, plane.IMAGES, log, self._changed.set)
@@ -200,13 +200,15 @@ def _apply_definitions(layout: Layout) -> None:
         ["apply", "--server-side", "--force-conflicts", f"--filename={layout.crds}"],
         ["wait", "--for=condition=Established", "--timeout=30s", f"--filename={layout.crds}"],
     ):
-        done = subprocess.run(kubectl + argv, capture_output=True, text=True, check=False, env={"HOME": "/run/lab"})
+        done = subprocess.run(
+            kubectl + argv, capture_output=True, text=True, check=False, env={"HOME": "/run/lab"}
+        )
         if done.returncode != 0:
             raise LabError(f"kubectl {argv[0]} of the Argo CRDs failed: {done.stderr.strip()[-500:]}")
 
 
 def _create_own_objects(cluster: Any) -> None:
-    """workflow-controller's namespace and ConfigMap; a Service and a Pod for NATS, so that the API's proxy reaches it."""
+    """workflow-controller's ConfigMap; a Service and a Pod for NATS, so that the API's proxy reaches it."""
     from lab import layout as lab
     from lab.cluster import namespaced
     from lab.services import publish
@@ -227,7 +229,9 @@ def _create_own_objects(cluster: Any) -> None:
     service = apply("v1", "Service", "services", *place, spec={"ports": ports})
     apply("v1", "Pod", "pods", *place, spec={"containers": [{"name": "nats", "image": "nats-server"}]})
     status = {"phase": "Running", "podIP": lab.LAB_ADDRESS, "podIPs": [{"ip": lab.LAB_ADDRESS}]}
-    cluster.merge(namespaced("api/v1", lab.NATS_NAMESPACE, "pods", lab.NATS_SERVICE) + "/status", {"status": status})
+    cluster.merge(
+        namespaced("api/v1", lab.NATS_NAMESPACE, "pods", lab.NATS_SERVICE) + "/status", {"status": status}
+    )
     protocol = {"protocol": "TCP"}
     publish(cluster, service, {lab.NATS_SERVICE: lab.LAB_ADDRESS}, [port | protocol for port in ports])
 

@@ -93,7 +93,11 @@ def cache_root() -> Path:
 def fingerprint(tool: Tool, sources: dict[str, bytes]) -> str:
     """A short hash of all that decides what is built: the module's files by name, and how they are built."""
     digest = hashlib.sha256()
-    how = [tool.ldflags, *(f"{package}={binary}" for package, binary in sorted(tool.packages.items())), *tool.crds]
+    how = [
+        tool.ldflags,
+        *(f"{package}={binary}" for package, binary in sorted(tool.packages.items())),
+        *tool.crds,
+    ]
     parts = [*(text.encode() for text in how)]
     for name in sorted(sources):
         parts += [name.encode(), sources[name]]
