@@ -82,7 +82,7 @@ def _advice(output: str, caches: Caches) -> str:
 
 def _disk_advice(caches: Caches) -> str:
     return (
-        f"The disk is full. A first build takes about {COLD_BUILD_GB} GB for Go's caches "
+        f"There is too little room on the disk. A first build takes about {COLD_BUILD_GB} GB for Go's caches "
         f"(GOMODCACHE={caches.modules}, GOCACHE={caches.compiled}) and {RESULT_GB} GB for the result "
         f"({cache_root()}). Free that much, or set "
         "GOMODCACHE, GOCACHE and GITHUB_TO_ARGO_CACHE to folders on a larger disk. Then again."

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import LabError
@@ -25,7 +26,7 @@ def required_version(go_mods: list[str]) -> Version:
     return max(version for line in lines if (version := parse_version(line)) is not None)
 
 
-def choose(candidates: list[tuple[str, Version | None]], required: Version) -> str | None:
+def choose(candidates: Sequence[tuple[str, Version | None]], required: Version) -> str | None:
     """The first candidate that is new enough."""
     return next((path for path, version in candidates if version is not None and version >= required), None)
 

@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.errors import LabError
+
 ENGINE = Path(__file__).resolve().parent / "engine"
 _PULUMI_VERSION = "v3.250.0"
 
@@ -121,4 +123,11 @@ def built_folder(tool: Tool, root: Path | None = None) -> Path:
 
 
 def missing_tools() -> list[Tool]:
-    return [tool for tool in TOOLS if not built_folder(tool).is_dir()]
+    """The tools that the cache does not hold. Raises LabError when the cache cannot even be read."""
+    try:
+        return [tool for tool in TOOLS if not built_folder(tool).is_dir()]
+    except PermissionError as error:
+        raise LabError(
+            f"The cache {cache_root()} cannot be read: {error.strerror}.\n"
+            "Set GITHUB_TO_ARGO_CACHE to a folder of yours (it needs about 1 GB)."
+        ) from error

@@ -1,0 +1,178 @@
+"""What a Deployment becomes as processes."""
+
+from typing import Any
+
+import pytest
+
+from lab import podspec
+from lab.errors import LabError
+
+Json = dict[str, Any]
+
+STORED = {
+    ("Secret", "bus"): {"auth": b"username: lab\n"},
+    ("ConfigMap", "settings"): {"level": b"debug", "color": b"blue"},
+}
+
+
+def read(kind: str, namespace: str, name: str) -> dict[str, bytes] | None:
+    assert namespace == "ns"
+    return STORED.get((kind, name))
+
+
+def deployment(container: Json | None = None, spec: Json | None = None, **extra: Any) -> Json:
+    template = {
+        "metadata": {"labels": {"app": "x"}},
+        "spec": {"containers": [{"name": "main", "image": "i", **(container or {})}], **(spec or {})},
+    }
+    meta = {"name": "d", "namespace": "ns", "uid": "u", "generation": 3}
+    return {"metadata": meta, "spec": {"replicas": 1, "template": template, **extra}}
+
+
+def pod(container: Json | None = None, spec: Json | None = None) -> podspec.Pod:
+    return podspec.pods_of(deployment(container, spec))[0]
+
+
+def env(*entries: Json, **container: Any) -> dict[str, str]:
+    given = {"KUBERNETES_SERVICE_HOST": "10.77.0.1"}
+    return podspec.environment(pod({"env": list(entries), **container}), "10.77.1.9", given, read)
+
+
+def test_as_many_pods_as_replicas() -> None:
+    pods = podspec.pods_of(deployment(replicas=3))
+    assert len({pod.name for pod in pods}) == 3
+
+
+def test_a_deployment_at_zero_or_being_deleted_has_no_pods() -> None:
+    assert podspec.pods_of(deployment(replicas=0)) == []
+    doomed = deployment()
+    doomed["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert podspec.pods_of(doomed) == []
+
+
+def test_a_changed_template_is_another_pod_and_a_changed_scale_is_not() -> None:
+    assert pod({"args": ["a"]}).name != pod({"args": ["b"]}).name
+    assert podspec.pods_of(deployment(replicas=1))[0].name == podspec.pods_of(deployment(replicas=2))[0].name
+
+
+def test_only_recreate_ends_the_old_pods_first() -> None:
+    assert podspec.starts_before_it_stops(deployment())
+    assert not podspec.starts_before_it_stops(deployment(strategy={"type": "Recreate"}))
+
+
+def test_the_environment_has_values_fields_and_keys_of_secrets_and_config_maps() -> None:
+    found = env(
+        {"name": "PLAIN", "value": "1"},
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "APP", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
+        {"name": "AUTH", "valueFrom": {"secretKeyRef": {"name": "bus", "key": "auth"}}},
+        {"name": "LEVEL", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "level"}}},
+        envFrom=[{"prefix": "C_", "configMapRef": {"name": "settings"}}],
+    )
+    assert found["KUBERNETES_SERVICE_HOST"] == "10.77.0.1"
+    assert (found["PLAIN"], found["IP"], found["APP"], found["LEVEL"]) == ("1", "10.77.1.9", "x", "debug")
+    assert found["POD_NAME"].startswith("d-")
+    assert found["AUTH"] == "username: lab\n"
+    assert found["C_color"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [({"name": "none", "key": "k"}, "'none' does not exist"), ({"name": "bus", "key": "k"}, "no key 'k'")],
+)
+def test_a_missing_secret_key_holds_the_pod_back_unless_it_is_optional(ref: Json, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        env({"name": "A", "valueFrom": {"secretKeyRef": ref}})
+    assert "A" not in env({"name": "A", "valueFrom": {"secretKeyRef": {**ref, "optional": True}}})
+
+
+def test_what_the_lab_does_not_know_is_named() -> None:
+    with pytest.raises(LabError, match="resourceFieldRef"):
+        env({"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}})
+    with pytest.raises(LabError, match=r"metadata\.shoe"):
+        env({"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.shoe"}}})
+    odd = pod({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, {"volumes": [{"name": "v", "nfs": {}}]})
+    with pytest.raises(LabError, match="nfs"):
+        podspec.mounted_files(odd, read)
+    with pytest.raises(LabError, match="one container"):
+        _ = pod(spec={"initContainers": [{"name": "i"}]}).container
+
+
+def test_variables_expand_as_kubernetes_expands_them() -> None:
+    assert podspec.expand("$(A)-$(B)-$$(A)-$", {"A": "1"}) == "1-$(B)-$(A)-$"
+
+
+def test_the_arguments_follow_the_binary_and_command_replaces_the_entrypoint() -> None:
+    assert podspec.arguments(pod({"args": ["serve", "$(A)"]}), {"A": "1"}) == ["serve", "1"]
+    assert podspec.arguments(pod({"command": ["/bin/x", "run"], "args": ["y"]}), {}) == ["run", "y"]
+
+
+def mounted(source: Json, **mount: Any) -> dict[str, bytes]:
+    holder = pod(
+        {"volumeMounts": [{"name": "v", "mountPath": "/etc/bus", **mount}]},
+        {"volumes": [{"name": "v", **source}]},
+    )
+    return {file.path: file.content for file in podspec.mounted_files(holder, read)}
+
+
+def test_secret_volumes_become_files_at_their_mount_paths() -> None:
+    assert mounted({"secret": {"secretName": "bus"}}) == {"/etc/bus/auth": b"username: lab\n"}
+    items = [{"key": "auth", "path": "auth.yaml"}]
+    named = {"secret": {"secretName": "bus", "items": items}}
+    assert mounted(named) == {"/etc/bus/auth.yaml": b"username: lab\n"}
+    assert mounted(named, subPath="auth.yaml") == {"/etc/bus": b"username: lab\n"}
+    assert mounted({"configMap": {"name": "settings"}}).keys() == {"/etc/bus/level", "/etc/bus/color"}
+    assert mounted({"emptyDir": {}}) == {}
+
+
+def test_a_missing_secret_volume_holds_the_pod_back_unless_it_is_optional() -> None:
+    with pytest.raises(LabError, match="does not exist"):
+        mounted({"secret": {"secretName": "none"}})
+    assert mounted({"secret": {"secretName": "none", "optional": True}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "of_account", "wanted"),
+    [(None, None, True), (None, False, False), (True, False, True), (False, True, False)],
+)
+def test_the_pod_then_its_account_decide_on_the_token(
+    of_pod: bool | None, of_account: bool | None, wanted: bool
+) -> None:
+    spec = {} if of_pod is None else {"automountServiceAccountToken": of_pod}
+    account = {} if of_account is None else {"automountServiceAccountToken": of_account}
+    assert podspec.wants_token(pod(spec=spec), account) is wanted
+
+
+def test_the_status_counts_what_runs_and_says_why_something_does_not() -> None:
+    wanted = deployment(replicas=2)
+    first, second = podspec.pods_of(wanted)
+    up = podspec.deployment_status(wanted, [(first, True), (second, True)], "", "now")
+    assert (up["observedGeneration"], up["readyReplicas"], up["updatedReplicas"]) == (3, 2, 2)
+    assert up["conditions"][0]["status"] == "True"
+    half = podspec.deployment_status(
+        wanted, [(first, True), (second, False)], "Secret 'x' does not exist", "now"
+    )
+    assert (half["readyReplicas"], half["unavailableReplicas"]) == (1, 1)
+    assert half["conditions"][0]["status"] == "False"
+    assert half["conditions"][0]["message"] == "Secret 'x' does not exist"
+
+
+def test_a_pod_of_the_old_template_does_not_count_as_updated() -> None:
+    new = deployment({"args": ["b"]})
+    old = podspec.pods_of(deployment({"args": ["a"]}))[0]
+    assert podspec.deployment_status(new, [(old, True)], "", "now")["updatedReplicas"] == 0
+
+
+def test_a_status_that_says_the_same_later_is_not_written_again() -> None:
+    wanted = deployment(replicas=0)
+    status = podspec.deployment_status(wanted, [], "", "now")
+    stored = {key: value for key, value in status.items() if value}
+    assert podspec.same_status(stored, podspec.deployment_status(wanted, [], "", "later"))
+    assert not podspec.same_status({}, status)
+
+
+def test_a_pod_object_has_no_node_so_that_its_deletion_waits_for_no_kubelet() -> None:
+    found = podspec.pod_object(pod())
+    assert "nodeName" not in found["spec"]
+    assert found["metadata"]["ownerReferences"][0]["uid"] == "u"
