@@ -1,0 +1,142 @@
+"""Pulumi mocks that record every registration as the engine would get it, and drain before a test looks."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.settings import get_root_resource
+
+from cli.stacks import ROOT
+from components.subscriptions import Subscriptions
+from routes.manifests import Manifest
+from routes.settings import PROJECT, SECRETS
+
+SECRET_SIGNATURE = rpc._special_secret_sig
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One resource as it was registered."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    provider: str
+    dependencies: set[str]
+    timeouts: str
+    raw: Any = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        return self.type.rpartition(":")[2]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.inputs["metadata"]
+        return found
+
+    def is_secret(self, key: str) -> bool:
+        """Whether the input is marked secret on its way to the engine."""
+        return SECRET_SIGNATURE in str(self.raw.fields[key])
+
+
+class Recorder(mocks.MockMonitor):
+    """Keeps what is registered and the stack outputs. Resources that do not wait for each other come in any order."""
+
+    def __init__(self) -> None:
+        super().__init__(_Echo())
+        self.registered: list[Registered] = []
+        self.outputs: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            self.registered.append(
+                Registered(
+                    urn=response.urn,
+                    type=request.type,
+                    name=request.name,
+                    inputs=_plain(rpc.deserialize_properties(request.object)),
+                    provider=request.provider,
+                    dependencies=set(request.dependencies),
+                    timeouts=request.customTimeouts.create,
+                    raw=request.object,
+                )
+            )
+        return response
+
+    @property
+    def objects(self) -> list[Registered]:
+        """The Kubernetes objects."""
+        return [r for r in self.registered if r.type.startswith("kubernetes:")]
+
+    def of_kind(self, kind: str) -> list[Registered]:
+        return [r for r in self.objects if r.kind == kind]
+
+    def one(self, kind: str) -> Registered:
+        (found,) = self.of_kind(kind)
+        return found
+
+
+def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Secret inputs as their values."""
+    return {key: rpc.unwrap_rpc_secret(value) for key, value in inputs.items()}
+
+
+class _Echo(mocks.Mocks):
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", args.inputs
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        return {}, None
+
+
+def run(program: Callable[[], object], *, stack: str = "test", preview: bool = False) -> Recorder:
+    """Runs a Pulumi program to its end; what it raises is raised here."""
+    recorder = Recorder()
+    mocks.set_mocks(mocks=_Echo(), project=PROJECT, stack=stack, preview=preview, monitor=recorder)
+    root: Any = get_root_resource()
+    exported = root.outputs
+    exported.clear()
+
+    def drained() -> pulumi.Output[None]:
+        program()
+        return pulumi.Output.all(**exported).apply(recorder.outputs.update)
+
+    pulumi.runtime.test(drained)()
+    return recorder
+
+
+def run_stack(stack: str, *, preview: bool = False, secrets: bool = True, **changes: object) -> Recorder:
+    """Runs the project's `__main__.py` with a committed stack's config, as Pulumi hands it over, and changes to it."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
+    values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    secret_keys = [f"{PROJECT}:{key}" for key in SECRETS] if secrets else []
+    set_all_config(values | {key: "hunter2" for key in secret_keys}, secret_keys)
+    return run(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None, stack=stack, preview=preview)
+
+
+@pytest.fixture(autouse=True)
+def waited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Subscriptions]]:
+    """No test of this floor has a cluster to ask: the waits that would have happened."""
+    happened: list[Subscriptions] = []
+    monkeypatch.setattr(Subscriptions, "wait", lambda subscriptions: happened.append(subscriptions))
+    yield happened
+    set_all_config({}, [])
+
+
+def named(manifest: Manifest) -> tuple[str, str, str | None]:
+    """What identifies an object of a cluster."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata["name"], metadata.get("namespace")

@@ -1,0 +1,147 @@
+"""Each component by itself, on Pulumi mocks."""
+
+import pulumi
+import pytest
+
+from cli.stacks import compiled, read_settings
+from components.access import Access, AccessArgs
+from components.event_bus import EventBus, EventBusArgs
+from components.event_source import GitHubEventSource, GitHubEventSourceArgs
+from components.objects import declare
+from components.sensor_family import SensorFamily, SensorFamilyArgs
+from components.subscriptions import durable_names, monitor_of
+from components.webhook_secret import WebhookSecret, WebhookSecretArgs
+from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
+from routes import FAMILIES
+from routes.compiler import CompiledStack, compile_stack
+from routes.settings import parse_settings
+from tests.components.conftest import run
+from tests.routes.test_settings import EXOTIC, MINIMAL
+
+
+def stack(**changes: object) -> CompiledStack:
+    return compile_stack(FAMILIES, parse_settings(MINIMAL | changes, source="test"))
+
+
+def test_a_native_event_bus_needs_no_secret() -> None:
+    args = EventBusArgs(event_bus=stack().event_bus, access=None, key="", value=None, verdict_seconds=60)
+    recorder = run(lambda: EventBus("events", args))
+    assert [r.kind for r in recorder.objects] == ["EventBus"]
+    assert recorder.one("EventBus").inputs["spec"]["jetstream"]["version"] == "2.10.29"
+
+
+def test_an_existing_nats_is_reached_after_its_secret_is_there() -> None:
+    exotic = stack(eventBus=EXOTIC | {"access": {"kind": "config", "name": "nats-access", "key": "auth"}})
+    args = EventBusArgs(
+        event_bus=exotic.event_bus,
+        access=exotic.event_bus_access,
+        key="auth",
+        value=pulumi.Output.secret("username: u"),
+        verdict_seconds=60,
+    )
+    recorder = run(lambda: EventBus("events", args))
+    secret = recorder.one("Secret")
+    assert secret.inputs["stringData"] == {"auth": "username: u"}
+    assert secret.is_secret("stringData")
+    assert secret.urn in recorder.one("EventBus").dependencies
+
+
+def test_the_webhook_secret_comes_from_external_secrets() -> None:
+    external = stack(webhookSecret={"kind": "external", "store": "s", "remoteKey": "k"})
+    args = WebhookSecretArgs(secret=external.webhook_secret, key="secret", value=None, verdict_seconds=60)
+    recorder = run(lambda: WebhookSecret("webhook", args))
+    assert recorder.one("ExternalSecret").type == "kubernetes:external-secrets.io/v1:ExternalSecret"
+
+
+def test_a_webhook_secret_that_exists_is_not_touched() -> None:
+    args = WebhookSecretArgs(secret=stack().webhook_secret, key="secret", value=None, verdict_seconds=60)
+    assert not run(lambda: WebhookSecret("webhook", args)).objects
+
+
+def test_the_access_bundle_is_accounts_rights_semaphores_and_the_policy() -> None:
+    recorder = run(lambda: Access("access", AccessArgs(objects=stack().access)))
+    assert sorted(r.kind for r in recorder.objects) == [
+        "ConfigMap",
+        "Role",
+        "RoleBinding",
+        "ServiceAccount",
+        "ServiceAccount",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ]
+    tokens = {
+        r.metadata["name"]: r.inputs.get("automountServiceAccountToken") for r in recorder.of_kind("ServiceAccount")
+    }
+    assert tokens == {"argo-events-workflow-submitter": None, "github-es": False}
+
+
+def test_logical_names_of_the_bundle_do_not_hold_the_namespace() -> None:
+    def names(namespace: str) -> set[str]:
+        args = AccessArgs(objects=stack(namespace=namespace).access)
+        return {r.name for r in run(lambda: Access("access", args)).objects}
+
+    assert names("one") == names("two")
+
+
+def test_a_family_is_its_sensors() -> None:
+    sensors = stack().sensors["comments"]
+    recorder = run(lambda: SensorFamily("comments", SensorFamilyArgs(sensors=sensors, verdict_seconds=60)))
+    assert {r.inputs["spec"]["triggers"][0]["template"]["name"] for r in recorder.objects} == {
+        "coderun-rex-issue-comment",
+        "coderun-rex-pr-comment",
+    }
+
+
+def test_managed_templates_are_made_and_external_ones_are_not() -> None:
+    def made(kind: str) -> int:
+        args = WorkflowTemplatesArgs(templates=stack(workflowTemplates=kind).templates)
+        return len(run(lambda: WorkflowTemplates("templates", args)).objects)
+
+    assert (made("managed"), made("external")) == (4, 0)
+
+
+def test_the_event_source_says_where_it_listens() -> None:
+    heard: list[str] = []
+
+    def program() -> pulumi.Output[object]:
+        component = GitHubEventSource(
+            "webhook",
+            GitHubEventSourceArgs(
+                event_source=stack(webhook={"port": 9000, "endpoint": "/github"}).event_source,
+                sensors=[],
+                subscribed=lambda: heard.append("asked"),
+                verdict_seconds=60,
+            ),
+        )
+        return pulumi.Output.all(component.path, component.service).apply(heard.extend)
+
+    run(program)
+    assert heard == ["asked", "/github", "github-es-eventsource-svc.events.svc:9000"]
+
+
+def test_a_kind_that_no_stack_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="no stack has a Pod"):
+        declare("x", {"kind": "Pod", "metadata": {}}, pulumi.ResourceOptions())
+
+
+def test_consumers_have_the_names_that_the_engine_gave_them() -> None:
+    # Read from JetStream on the running engine: one for each Sensor, also where two dependencies look at one event.
+    assert {
+        sensor["metadata"]["name"]: durable_names(sensor)
+        for family in compiled("lab").sensors.values()
+        for sensor in family
+    } == {
+        "github-pr-to-pr-validation": {"group-2320324752"},
+        "github-issue-comment-to-rex": {"group-2637006654"},
+        "github-pr-review-comment-to-rex": {"group-2790235958"},
+        "github-ci-failures-to-triage": {"group-3246160862"},
+        "github-issues-to-implementation": {"group-1218358629"},
+        "github-security-to-agent": {"group-3211226580"},
+        "github-push-merge-to-orchestrator": {"group-3378074820"},
+    }
+
+
+def test_a_native_event_bus_is_asked_at_its_own_monitoring_port() -> None:
+    monitor = monitor_of(read_settings("dev"))
+    assert monitor is not None
+    assert (monitor.namespace, monitor.service, monitor.port) == ("argo-events", "eventbus-github-js-svc", "monitor")

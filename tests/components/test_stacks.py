@@ -1,0 +1,140 @@
+"""Each committed stack's whole program, on Pulumi mocks."""
+
+import pulumi
+import pytest
+
+from cli.stacks import compiled, stack_names
+from components.subscriptions import Subscriptions
+from tests.components.conftest import named, run_stack
+
+TOKENS = {
+    "github-to-argo:index:Access",
+    "github-to-argo:index:EventBus",
+    "github-to-argo:index:GitHubEventSource",
+    "github-to-argo:index:SensorFamily",
+    "github-to-argo:index:WebhookSecret",
+    "github-to-argo:index:WorkflowTemplates",
+}
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_the_stack_makes_just_what_render_prints(stack: str) -> None:
+    made = run_stack(stack).objects
+    objects = {named(manifest): manifest for manifest in compiled(stack).objects()}
+    assert {(r.kind, r.metadata["name"], r.metadata.get("namespace")) for r in made} == set(objects)
+    for r in made:
+        manifest = objects[r.kind, r.metadata["name"], r.metadata.get("namespace")]
+        assert r.metadata == manifest["metadata"]
+        assert r.inputs["apiVersion"] == manifest["apiVersion"]
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_urns_are_unique(stack: str) -> None:
+    urns = [r.urn for r in run_stack(stack).registered]
+    assert len(urns) == len(set(urns)) > 20
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_everything_goes_to_the_named_context_and_no_other(stack: str) -> None:
+    recorder = run_stack(stack)
+    (provider,) = (r for r in recorder.registered if r.type == "pulumi:providers:kubernetes")
+    assert provider.inputs["context"] == {"dev": "dev", "lab": "lab"}[stack]
+    assert {r.provider for r in recorder.objects} == {f"{provider.urn}::cluster-id"}
+
+
+def test_type_tokens_stay_since_they_are_in_every_urn() -> None:
+    assert {r.type for r in run_stack("lab").registered if r.type.startswith("github-to-argo:")} == TOKENS
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, waited: list[Subscriptions]) -> None:
+    recorder = run_stack(stack)
+    (subscriptions,) = waited
+    assert len(subscriptions.sensors) == 7
+    assert subscriptions.monitor is not None
+    source = recorder.one("EventSource")
+    assert {r.urn for r in recorder.of_kind("Sensor")} <= source.dependencies
+    assert recorder.objects[-1] is source
+
+
+def test_where_a_sensor_does_not_subscribe_the_event_source_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_vain(_: Subscriptions) -> None:
+        raise pulumi.RunError("not every Sensor has subscribed")
+
+    monkeypatch.setattr(Subscriptions, "wait", in_vain)
+    with pytest.raises(pulumi.RunError, match="not every Sensor has subscribed"):
+        run_stack("lab")
+
+
+def test_preview_asks_no_sensor(waited: list[Subscriptions]) -> None:
+    assert run_stack("lab", preview=True).of_kind("EventSource")
+    assert not waited
+
+
+@pytest.mark.parametrize("stack", stack_names())
+def test_sensors_come_after_what_they_stand_on(stack: str) -> None:
+    recorder = run_stack(stack)
+    below = {
+        r.urn
+        for kind in ("EventBus", "Role", "RoleBinding", "ServiceAccount", "ConfigMap", "WorkflowTemplate")
+        for r in recorder.of_kind(kind)
+    }
+    for sensor in recorder.of_kind("Sensor"):
+        assert below <= sensor.dependencies
+
+
+def test_the_namespace_comes_first() -> None:
+    recorder = run_stack("lab")
+    namespace = recorder.one("Namespace").urn
+    for r in recorder.objects:
+        if r.kind in ("EventBus", "Secret", "ServiceAccount", "WorkflowTemplate"):
+            assert namespace in r.dependencies or any(
+                namespace in other.dependencies for other in recorder.objects if other.urn in r.dependencies
+            )
+
+
+@pytest.mark.parametrize("kind", ["EventBus", "EventSource", "Sensor"])
+def test_pulumi_waits_for_the_engines_verdict_for_as_long_as_the_stack_says(kind: str) -> None:
+    for r in run_stack("lab", verdictSeconds=42).of_kind(kind):
+        assert "condition=Deployed" in r.metadata["annotations"]["pulumi.com/waitFor"]
+        assert r.timeouts == "42s"
+
+
+def test_the_secrets_values_are_secret_all_the_way() -> None:
+    secrets = run_stack("lab").of_kind("Secret")
+    assert {secret.metadata["name"] for secret in secrets} == {"github-webhook-secret", "nats-access"}
+    for secret in secrets:
+        assert secret.is_secret("stringData")
+        assert list(secret.inputs["stringData"].values()) == ["hunter2"]
+    assert not any("hunter2" in str(r.raw) for r in run_stack("lab").registered if r.kind != "Secret")
+
+
+def test_a_secret_that_is_missing_is_asked_for() -> None:
+    with pytest.raises(pulumi.RunError, match="pulumi config set --secret github-to-argo:webhookSecretValue"):
+        run_stack("lab", secrets=False)
+
+
+def test_a_secret_in_the_clear_is_refused() -> None:
+    with pytest.raises(pulumi.RunError, match="webhookSecretValue: stands there in the clear"):
+        run_stack("lab", secrets=False, webhookSecretValue="hunter2")
+
+
+def test_wrong_config_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(pulumi.RunError, match=r"(?s)Pulumi\.lab\.yaml: 2 settings are wrong.*retryMinutes.*namespce"):
+        run_stack("lab", namespce="x", retryMinutes=0)
+
+
+def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
+    outputs = run_stack("lab").outputs
+    assert outputs["webhook"] == {
+        "path": "/events",
+        "service": "github-es-eventsource-svc.github-to-argo-lab.svc:12000",
+    }
+    assert len(outputs["sensors"]) == 7
+    assert outputs["templates"]["pr-validation"] == ["event", "owner", "repo", "pr", "branch", "taskId"]
+
+
+def test_a_route_that_is_off_makes_no_sensor(waited: list[Subscriptions]) -> None:
+    recorder = run_stack("lab", routes={"github-issues-to-implementation": {"enabled": False}})
+    assert len(recorder.of_kind("Sensor")) == 6
+    assert len(waited[0].sensors) == 6
