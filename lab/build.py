@@ -110,7 +110,7 @@ class Builder:
         self._lock = threading.Lock()
 
     def _ask_go(self, tool: Tool, *arguments: str, offline: bool = False) -> str:
-        env = self._environment | ({"GOPROXY": "off", "GOFLAGS": "-mod=mod"} if offline else {})
+        env = self._environment | ({"GOPROXY": "off"} if offline else {})
         done = subprocess.run(
             [self._go, *arguments], cwd=tool.folder, env=env, capture_output=True, text=True, check=False
         )
@@ -123,8 +123,10 @@ class Builder:
         return not self._module_folder(tool, offline=True)
 
     def _module_folder(self, tool: Tool, offline: bool = False) -> str:
-        flags = [] if offline else ["-mod=readonly"]
-        return self._ask_go(tool, "list", *flags, "-m", "-f", "{{.Dir}}", tool.module, offline=offline)
+        """Where the tool's module lies; empty when it has not been downloaded and `offline` forbids it."""
+        return self._ask_go(
+            tool, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", tool.module, offline=offline
+        )
 
     def check_disk(self, tools: list[Tool]) -> None:
         """Raises LabError when the disk plainly cannot hold the build."""
