@@ -10,10 +10,11 @@ from components.objects import declare
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.stack_config import read_secret, read_settings
 from components.subscriptions import Subscriptions, monitor_of
+from components.verdicts import Verdicts
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
 from routes import FAMILIES
-from routes.compiler import compile_stack
+from routes.compiler import WAIT_FOR, compile_stack
 from routes.contract import TEMPLATES
 from routes.settings import NativeEventBus
 
@@ -23,6 +24,10 @@ stack = compile_stack(FAMILIES, settings)
 cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
 on_cluster = pulumi.ResourceOptions(provider=cluster)
 seconds = settings.verdict_seconds
+
+watching = Verdicts(
+    kube_context=settings.kube_context, objects=[o for o in stack.objects() if o["kind"] in WAIT_FOR], seconds=seconds
+).watch()
 
 namespace = [declare("namespace", stack.namespace, on_cluster)] if stack.namespace else []
 secret = WebhookSecret(

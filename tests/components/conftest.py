@@ -17,6 +17,7 @@ from pulumi.runtime.settings import get_root_resource
 
 from cli.stacks import ROOT
 from components.subscriptions import Subscriptions
+from components.verdicts import Verdicts
 from routes.manifests import Manifest
 from routes.settings import PROJECT, SECRETS
 
@@ -132,6 +133,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Subscriptions]]:
     """No test of this floor has a cluster to ask: the waits that would have happened."""
     happened: list[Subscriptions] = []
     monkeypatch.setattr(Subscriptions, "wait", lambda subscriptions: happened.append(subscriptions))
+    monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     yield happened
     set_all_config({}, [])
 

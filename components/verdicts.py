@@ -1,0 +1,81 @@
+"""The engine's own words, where its verdict is not what `pulumi up` waits for.
+
+Pulumi waits for the conditions in the annotation `pulumi.com/waitFor`, and says "timed out" when it waits in vain. What
+the engine says meanwhile stands in those conditions: it is told here, as a warning while there is hope and as an error
+at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from kubernetes import client, config
+
+from routes.compiler import WAIT_FOR
+from routes.manifests import Manifest
+
+PLURALS = {
+    "EventBus": "eventbus",
+    "EventSource": "eventsources",
+    "ExternalSecret": "externalsecrets",
+    "Sensor": "sensors",
+}
+
+PATIENCE_SECONDS = 5
+"""How long a condition may be False before that is worth a warning: each is for a moment, on the way up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdicts:
+    """Looks at `objects` while they come up, for `seconds` each, as long as Pulumi waits."""
+
+    kube_context: str
+    objects: Sequence[Manifest]
+    seconds: int
+
+    def watch(self) -> asyncio.Future[None] | None:
+        """Looks on beside the program, as long as the caller keeps what is returned; not at preview."""
+        return None if pulumi.runtime.is_dry_run() else asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        began: dict[str, float] = {}
+        told: set[tuple[str, bool]] = set()
+        while True:
+            await asyncio.sleep(1)
+            try:
+                unmet = await asyncio.to_thread(self._unmet)
+            except Exception:  # a cluster that cannot be reached is Pulumi's to tell
+                continue
+            now = time.monotonic()
+            began = {name: began.get(name, now) for name, _ in unmet}
+            for name, words in unmet:
+                last = now - began[name] > self.seconds - PATIENCE_SECONDS
+                if now - began[name] > PATIENCE_SECONDS and (words, last) not in told:
+                    told.add((words, last))
+                    (pulumi.log.error if last else pulumi.log.warn)(words)
+
+    def _unmet(self) -> list[tuple[str, str]]:
+        return list(self._look(config.new_client_from_config(context=self.kube_context)))
+
+    def _look(self, api: client.ApiClient) -> Iterator[tuple[str, str]]:
+        """Each object that is there and whose conditions are not all True, and what the engine says of it."""
+        for manifest in self.objects:
+            kind, metadata = manifest["kind"], manifest["metadata"]
+            group, version = manifest["apiVersion"].split("/")
+            try:
+                found = client.CustomObjectsApi(api).get_namespaced_custom_object(
+                    group, version, metadata["namespace"], PLURALS[kind], metadata["name"]
+                )
+            except client.ApiException:
+                continue  # not there yet
+            conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+            for wanted in WAIT_FOR[kind]:
+                condition = conditions.get(wanted, {"status": "not said yet"})
+                if condition["status"] != "True":
+                    words = condition.get("message") or condition.get("reason") or ""
+                    yield metadata["name"], f"{kind} {metadata['name']}: {wanted} is {condition['status']}: {words}"
+                    break
