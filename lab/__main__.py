@@ -102,11 +102,7 @@ def status() -> None:
             if process["kind"] == "pod":
                 namespace, _, pod = name.partition(".")
                 log = lab.layout.log(f"pod-{namespace}.{pod.rsplit('-', 2)[0]}")
-            up = (
-                _duration(time.time() - process["since"])
-                if process["state"] == "running"
-                else process["state"]
-            )
+            up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
             error = process["reason"] or last_error(log)
             table.add_row(name, str(process["pid"] or "-"), up, str(process["restarts"]), error[:100])
         Console(width=None if sys.stdout.isatty() else 160).print(table)
@@ -129,9 +125,7 @@ def logs(
         names = host.component_names(layout)
         fitting = [name] if name in names else [one for one in names if name in one]
         if len(fitting) != 1 or not name:
-            raise LabError(
-                f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}"
-            )
+            raise LabError(f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}")
         try:
             _print_log(layout.log(fitting[0]), follow)
         except (BrokenPipeError, KeyboardInterrupt):

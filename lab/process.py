@@ -37,9 +37,7 @@ class Process:
     `command` is asked anew before each start; a LabError from it means "not yet" and is shown as the reason.
     """
 
-    def __init__(
-        self, name: str, command: Callable[[], Command], log: Path, changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, name: str, command: Callable[[], Command], log: Path, changed: Callable[[], None]) -> None:
         self.name = name
         self.restarts = 0
         self.since: float | None = None

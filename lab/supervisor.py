@@ -200,9 +200,7 @@ def _apply_definitions(layout: Layout) -> None:
         ["apply", "--server-side", "--force-conflicts", f"--filename={layout.crds}"],
         ["wait", "--for=condition=Established", "--timeout=30s", f"--filename={layout.crds}"],
     ):
-        done = subprocess.run(
-            kubectl + argv, capture_output=True, text=True, check=False, env={"HOME": "/run/lab"}
-        )
+        done = subprocess.run(kubectl + argv, capture_output=True, text=True, check=False, env={"HOME": "/run/lab"})
         if done.returncode != 0:
             raise LabError(f"kubectl {argv[0]} of the Argo CRDs failed: {done.stderr.strip()[-500:]}")
 
@@ -229,9 +227,7 @@ def _create_own_objects(cluster: Any) -> None:
     service = apply("v1", "Service", "services", *place, spec={"ports": ports})
     apply("v1", "Pod", "pods", *place, spec={"containers": [{"name": "nats", "image": "nats-server"}]})
     status = {"phase": "Running", "podIP": lab.LAB_ADDRESS, "podIPs": [{"ip": lab.LAB_ADDRESS}]}
-    cluster.merge(
-        namespaced("api/v1", lab.NATS_NAMESPACE, "pods", lab.NATS_SERVICE) + "/status", {"status": status}
-    )
+    cluster.merge(namespaced("api/v1", lab.NATS_NAMESPACE, "pods", lab.NATS_SERVICE) + "/status", {"status": status})
     protocol = {"protocol": "TCP"}
     publish(cluster, service, {lab.NATS_SERVICE: lab.LAB_ADDRESS}, [port | protocol for port in ports])
 

@@ -51,9 +51,7 @@ def test_an_unknown_failure_still_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("memory_gb", "processors", "expected"), [(23, 2, 2), (6, 2, 1), (1, 8, 1), (64, 8, 8), (9, 8, 2)]
 )
-def test_builds_run_at_once_where_memory_and_processors_allow(
-    memory_gb: int, processors: int, expected: int
-) -> None:
+def test_builds_run_at_once_where_memory_and_processors_allow(memory_gb: int, processors: int, expected: int) -> None:
     assert slots(memory_gb * GB, processors) == expected
 
 

@@ -150,9 +150,7 @@ def test_the_status_counts_what_runs_and_says_why_something_does_not() -> None:
     up = podspec.deployment_status(wanted, [(first, True), (second, True)], "", "now")
     assert (up["observedGeneration"], up["readyReplicas"], up["updatedReplicas"]) == (3, 2, 2)
     assert up["conditions"][0]["status"] == "True"
-    half = podspec.deployment_status(
-        wanted, [(first, True), (second, False)], "Secret 'x' does not exist", "now"
-    )
+    half = podspec.deployment_status(wanted, [(first, True), (second, False)], "Secret 'x' does not exist", "now")
     assert (half["readyReplicas"], half["unavailableReplicas"]) == (1, 1)
     assert half["conditions"][0]["status"] == "False"
     assert half["conditions"][0]["message"] == "Secret 'x' does not exist"
