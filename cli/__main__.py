@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.delivery import Posted, Sender, Watcher, Workflow, parameters_of, phase_of
-from cli.stacks import compiled
+from cli.stacks import compiled, stack_names
 from payloads import Payload, one_of_each
 from routes.compiler import PREFIX
 from routes.settings import SettingsError
@@ -44,6 +44,12 @@ def render(stack: Stack = "dev") -> None:
     except SettingsError as error:
         fail(str(error))
     typer.echo(json.dumps(objects, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def stacks() -> None:
+    """Print the names of the stacks."""
+    typer.echo("\n".join(stack_names()))
 
 
 @app.command()

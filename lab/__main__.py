@@ -1,4 +1,4 @@
-"""`python -m lab`: start, down, status, logs, exec, shell."""
+"""`python -m lab`: up, start, down, status, logs, exec, shell."""
 
 import os
 import re
@@ -15,10 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from cli.stacks import read_settings
 from lab import host
 from lab.build import build_missing
 from lab.errors import LabError
 from lab.layout import Layout
+from routes.settings import SettingsError
 
 app = typer.Typer(help="The embedded engine of this clone.", no_args_is_help=True, add_completion=False)
 console = Console(stderr=True)
@@ -29,9 +31,13 @@ _ERROR_LINE = re.compile(
 )
 
 
+class Stopped(Exception):
+    """Ctrl-C, and what is left of what had been begun."""
+
+
 @contextmanager
 def _told() -> Iterator[None]:
-    """A LabError is its message and exit code 1; a SIGTERM ends like Ctrl-C, with everything taken away."""
+    """A LabError is its message and exit code 1; a SIGTERM ends like Ctrl-C."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -40,12 +46,50 @@ def _told() -> Iterator[None]:
     signal.signal(signal.SIGHUP, interrupt)
     try:
         yield
-    except LabError as error:
+    except (LabError, SettingsError) as error:
         console.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+    except Stopped as stopped:
+        console.print(str(stopped), style="red")
+        raise typer.Exit(130) from None
     except KeyboardInterrupt:
         console.print("Stopped; what had been started is gone.", style="red")
         raise typer.Exit(130) from None
+
+
+@app.command()
+def up() -> None:
+    """Start the lab, bring stack `lab` up on it, deliver one of each kind and show what became of it."""
+    with _told():
+        began = time.monotonic()
+        read_settings("lab")  # a typo is told before anything is built
+        reused = host.running() is not None
+        lab = host.start(console)
+        console.print(f"The lab runs{' already' if reused else ''}. Stack lab:", highlight=False)
+        try:
+            with host.exclusive(lab.layout, "make up"):
+                _inside(lab, "lab.stack", "up")
+        except KeyboardInterrupt:
+            if reused:
+                raise Stopped("Stopped; the lab still runs. `make up` goes on from there.") from None
+            host.down()
+            raise
+        console.print("One delivery of each kind:", highlight=False)
+        _inside(lab, "cli", "deliver")
+        console.print(
+            f"Up in {time.monotonic() - began:.0f} s. Next: make status, make deliver FILE=… EVENT=…, make shell,"
+            " make down.",
+            highlight=False,
+        )
+
+
+def _inside(lab: host.Lab, *module: str) -> None:
+    """Runs a module of this project inside the lab; its failure, already told, is ours."""
+    done = lab.run([sys.executable, "-m", *module])
+    if done.returncode in (130, -signal.SIGINT):
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise typer.Exit(done.returncode)
 
 
 @app.command()

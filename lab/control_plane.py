@@ -14,6 +14,7 @@ from lab.layout import (
     API_PORT,
     API_URL,
     LAB_ADDRESS,
+    NATS_ACCOUNTS,
     NATS_MONITOR_PORT,
     NATS_PORT,
     NATS_URL,
@@ -63,16 +64,18 @@ def write_state(layout: Layout) -> None:
     """All files that the components read: tokens, kubeconfig, NATS access, Pulumi's passphrase, the facts."""
     for folder in (layout.data, layout.logs, layout.certs, layout.pulumi_state):
         folder.mkdir(parents=True, exist_ok=True)
-    token, password = secrets.token_hex(24), secrets.token_hex(16)
+    token = secrets.token_hex(24)
+    passwords = {account: secrets.token_hex(16) for account in NATS_ACCOUNTS}
     _private(layout.tokens, f'{token},lab-admin,lab-admin,"system:masters"\n')
     _private(layout.kubeconfig, yaml.safe_dump(_kubeconfig(layout, token), sort_keys=False))
-    _private(layout.nats_access, f"username: lab\npassword: {password}\n")
-    _private(layout.nats_config, _nats_config(layout, password))
+    for account, password in passwords.items():
+        _private(layout.nats_access(account), f"username: {account}\npassword: {password}\n")
+    _private(layout.nats_config, _nats_config(layout, passwords))
+    _private(layout.webhook_secret, secrets.token_hex(32))
     _private(layout.passphrase, secrets.token_hex(16) + "\n")
     facts = {
         "api_server": API_URL,
         "nats": NATS_URL,
-        "nats_access": str(layout.nats_access),
         "kubeconfig": str(layout.kubeconfig),
         "context": "lab",
         "bin": str(layout.bin),
@@ -93,9 +96,10 @@ def _kubeconfig(layout: Layout, token: str) -> dict[str, object]:
     }
 
 
-def _nats_config(layout: Layout, password: str) -> str:
-    """NATS in TLS with the API server's certificate, whose names include the lab's address; JetStream on its
-    store. Every address: all of them are the private network's, its Service's ClusterIP among them.
+def _nats_config(layout: Layout, passwords: dict[str, str]) -> str:
+    """NATS with an account for each of `passwords`, in TLS with the API server's certificate, JetStream on its store.
+
+    It listens at every address: all of them are the private network's, its Service's ClusterIP among them.
     """
     settings = {
         "server_name": "lab",
@@ -108,7 +112,10 @@ def _nats_config(layout: Layout, password: str) -> str:
             "key_file": str(layout.certs / "apiserver.key"),
             "timeout": 5,
         },
-        "authorization": {"user": "lab", "password": password},
+        "accounts": {
+            account: {"jetstream": "enabled", "users": [{"user": account, "password": password}]}
+            for account, password in passwords.items()
+        },
     }
     return json.dumps(settings, indent=2) + "\n"
 

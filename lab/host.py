@@ -270,10 +270,11 @@ def _prepare(layout: Layout) -> None:
     for tool in TOOLS:
         built = built_folder(tool)
         for binary in tool.packages.values():
-            (layout.bin / binary).symlink_to(built / binary)
+            # Pulumi looks for a provider among its plugins, and warns of one on PATH.
+            folder = plugin if binary.startswith("pulumi-resource-") else layout.bin
+            (folder / binary).symlink_to(built / binary)
         for definition in sorted((built / "crds").glob("*.yaml")):
             shutil.copyfile(definition, layout.crds / definition.name)
-    (plugin / "pulumi-resource-kubernetes").symlink_to(layout.bin / "pulumi-resource-kubernetes")
     nats = shutil.which("nats-server", path=f"{Path(sys.executable).parent}{os.pathsep}{search_path()}")
     if nats is None:
         raise LabError(

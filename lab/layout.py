@@ -1,5 +1,6 @@
 """Where the lab keeps what, and the addresses inside its private network."""
 
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ API_PORT = 443
 """443, so that the ClusterIP of the Service `kubernetes` needs no port translation."""
 NATS_PORT = 4222
 NATS_MONITOR_PORT = 8222
+NATS_ACCOUNTS = ("lab", "second")
+"""One for each stack that uses the NATS at once: the subjects of two are alike."""
 NATS_NAMESPACE = "lab-nats"
 NATS_SERVICE = "nats"
 WORKFLOWS_NAMESPACE = "lab-workflows"
@@ -77,9 +80,9 @@ class Layout:
     def nats_config(self) -> Path:
         return self.state / "nats.conf"
 
-    @property
-    def nats_access(self) -> Path:
-        return self.state / "nats-access.yaml"
+    def nats_access(self, account: str) -> Path:
+        """User and password of a NATS account, as an EventBus's access Secret holds them."""
+        return self.state / f"nats-access-{account}.yaml"
 
     @property
     def pulumi_home(self) -> Path:
@@ -113,9 +116,20 @@ class Layout:
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    @property
+    def webhook_secret(self) -> Path:
+        """The secret that the lab's deliveries are signed with."""
+        return self.state / "webhook-secret"
+
+    @property
+    def webhook(self) -> Path:
+        """Environment variables that say where stack `lab` takes deliveries, once it is up."""
+        return self.state / "webhook.json"
+
     def environment(self) -> dict[str, str]:
         """What a command inside the lab needs to find the engine; no secret is among it, only paths."""
-        return {
+        webhook: dict[str, str] = json.loads(self.webhook.read_text()) if self.webhook.exists() else {}
+        return webhook | {
             "KUBECONFIG": str(self.kubeconfig),
             "PATH": os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), search_path()]),
             "PULUMI_HOME": str(self.pulumi_home),

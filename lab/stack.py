@@ -20,6 +20,7 @@ from typing import Any
 
 import typer
 import yaml
+from kubernetes import client, config
 from pulumi import automation
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
@@ -41,19 +42,23 @@ class StackFailed(Exception):
 
 @dataclass(frozen=True)
 class LabStack:
-    """Stack `name`: the settings of `Pulumi.<settings_of>.yaml`, with `overrides` (keys without the project's name)."""
+    """Stack `name`: the settings of `Pulumi.<settings_of>.yaml`, with `overrides` (keys without the project's name).
+
+    `account` is its account at the lab's NATS.
+    """
 
     name: str
     settings_of: str = "lab"
     overrides: Mapping[str, object] | None = None
+    account: str = "lab"
 
     @property
     def folder(self) -> Path:
         return Layout().state / "stacks" / self.name
 
-    def up(self, secrets: Mapping[str, str]) -> dict[str, int]:
+    def up(self) -> dict[str, int]:
         """Bring the stack up; how many resources were created, updated, the same, … Raises StackFailed."""
-        stack = self._stack(secrets)
+        stack = self._stack()
         said = _Said()
         try:
             result = stack.up(on_event=said.hear, color="never")
@@ -61,11 +66,11 @@ class LabStack:
             raise StackFailed(said.errors() or str(error)) from None
         return _by_name(result.summary.resource_changes)
 
-    def preview(self, secrets: Mapping[str, str]) -> dict[str, int]:
+    def preview(self) -> dict[str, int]:
         """What `up` would do. Raises StackFailed."""
         said = _Said()
         try:
-            result = self._stack(secrets).preview(on_event=said.hear, color="never")
+            result = self._stack().preview(on_event=said.hear, color="never")
         except automation.CommandError as error:
             raise StackFailed(said.errors() or str(error)) from None
         return _by_name(result.change_summary)
@@ -83,13 +88,15 @@ class LabStack:
         """The stack's outputs."""
         return {name: output.value for name, output in self._select().outputs().items()}
 
-    def _stack(self, secrets: Mapping[str, str]) -> automation.Stack:
+    def _stack(self) -> automation.Stack:
         self._write_settings()
         stack = self._select()
         stack.cancel()  # what an `up` that was killed has left locked
+        layout = Layout()
+        secrets = {"webhookSecretValue": layout.webhook_secret, "eventBusAccessValue": layout.nats_access(self.account)}
         for key in SECRETS:
             if f"{PROJECT}:{key}" not in self._written():
-                self._set_secret(key, secrets[key])
+                self._set_secret(key, secrets[key].read_text())
         return stack
 
     def _select(self) -> automation.Stack:
@@ -156,27 +163,30 @@ class _Said:
         return "\n".join(self._errors)
 
 
-def webhook_secret(layout: Layout) -> Path:
-    """The file with the lab's webhook secret."""
-    return layout.state / "webhook-secret"
-
-
-def secrets(layout: Layout) -> dict[str, str]:
-    """The values of the two secret config keys: made up for this lab."""
-    return {
-        "webhookSecretValue": webhook_secret(layout).read_text(),
-        "eventBusAccessValue": layout.nats_access.read_text(),
+def write_webhook(layout: Layout) -> None:
+    """Says where stack `lab` takes deliveries, to whoever runs a command inside."""
+    service = LabStack("lab").outputs()["webhook"]
+    name, namespace, _ = service["service"].split(".")
+    port = service["service"].rpartition(":")[2]
+    address = client.CoreV1Api(config.new_client_from_config()).read_namespaced_service(name, namespace).spec.cluster_ip
+    variables = {
+        "WEBHOOK_URL": f"http://{address}:{port}{service['path']}",
+        "WEBHOOK_SECRET_FILE": str(layout.webhook_secret),
+        "WORKFLOW_NAMESPACE": namespace,
     }
+    layout.webhook.write_text(json.dumps(variables))
 
 
 @app.command()
 def up(stack: str = "lab") -> None:
     """Bring a stack up."""
     try:
-        changes = LabStack(stack).up(secrets(Layout()))
+        changes = LabStack(stack).up()
     except StackFailed as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
+    if stack == "lab":
+        write_webhook(Layout())
     told = ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items()))
     console.print(f"Stack {stack} is up: {'no changes' if set(changes) == {'same'} else told}.")
 

@@ -1,0 +1,89 @@
+# `make help` lists the targets. Everything that they install is below .venv, payloads/node_modules and the cache.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= $(firstword $(foreach python,python3.11 python3.12 python3.13 python3,$(shell command -v $(python))))
+STACK ?= dev
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+READY := $(VENV)/.ready payloads/node_modules/.package-lock.json
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed; PYTHON=/path/to/python3.11 names another one than $(PYTHON)" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { echo "python -m venv failed; on Debian: sudo apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the Python packages into $(VENV) (about a minute)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt || \
+		{ echo "The Python packages could not be installed; check the network and pip's index (pip config list), then run it again" >&2; exit 1; }
+	@touch $@
+
+payloads/node_modules/.package-lock.json: payloads/package.json payloads/package-lock.json $(VENV)/.ready
+	@$(RUN) payloads.install
+	@touch $@
+
+.PHONY: payloads
+payloads: payloads/node_modules/.package-lock.json ## Install GitHub's example payloads
+
+.PHONY: up
+up: $(READY) ## Start the real engine here, bring stack lab up, deliver one of each kind
+	@$(RUN) lab up
+
+.PHONY: down
+down: $(VENV)/.ready ## End the lab; nothing of it is left
+	@$(RUN) lab down
+
+.PHONY: status
+status: $(VENV)/.ready ## What runs in the lab
+	@$(RUN) lab status
+
+.PHONY: logs
+logs: $(VENV)/.ready ## The log of one component: make logs OF=argo-events-controller
+	@$(RUN) lab logs $(OF)
+
+.PHONY: shell
+shell: $(VENV)/.ready ## A shell inside the lab; kubectl and pulumi work there
+	@$(RUN) lab shell
+
+.PHONY: exec
+exec: $(VENV)/.ready ## A command inside the lab: make exec DO="kubectl get workflows -A"
+	@$(RUN) lab exec -- /bin/sh -c '$(DO)'
+
+.PHONY: deliver
+deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payload.json EVENT=issues
+	@$(RUN) lab exec -- $(RUN) cli deliver $(FILE) $(if $(EVENT),--event $(EVENT))
+
+.PHONY: render
+render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
+	@$(RUN) cli render --stack $(STACK)
+
+.PHONY: golden
+golden: $(VENV)/.ready ## Write the goldens anew
+	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
+
+.PHONY: lint
+lint: $(VENV)/.ready ## ruff and mypy
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy .
+
+.PHONY: test
+test: test-fast test-e2e ## Every test: the fast ones, then those on the real engine
+
+.PHONY: test-fast
+test-fast: $(READY) ## The tests that need no cluster
+	@$(VENV)/bin/pytest --ignore tests/e2e
+
+.PHONY: test-e2e
+ifdef WEBHOOK_URL
+test-e2e: $(READY) ## The tests on a cluster: the lab, or KUBECONFIG=… WEBHOOK_URL=… WEBHOOK_SECRET_FILE=… WORKFLOW_NAMESPACE=…
+	@KUBECONFIG="$(KUBECONFIG)" WEBHOOK_URL="$(WEBHOOK_URL)" WEBHOOK_SECRET_FILE="$(WEBHOOK_SECRET_FILE)" \
+		WORKFLOW_NAMESPACE="$(WORKFLOW_NAMESPACE)" $(VENV)/bin/pytest tests/e2e
+else
+test-e2e: up
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e
+endif

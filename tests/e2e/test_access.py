@@ -1,0 +1,146 @@
+"""What the Sensors' service account may do, asked of the running API server."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from cli.delivery import WORKFLOWS, Watcher, Workflow
+from payloads import one_of_each
+from tests.e2e.conftest import SECONDS, Cluster, settled
+
+SUBMITTER = "argo-events-workflow-submitter"
+VERBS = (
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "impersonate",
+    "bind",
+    "escalate",
+)
+Right = tuple[str, str, str, str]
+
+
+def resources(api: client.ApiClient) -> list[tuple[str, str, str]]:
+    """Every group, resource and subresource that the API server has."""
+
+    def served(path: str) -> dict[str, Any]:
+        request = api.param_serialize("GET", path, auth_settings=["BearerToken"])
+        found: dict[str, Any] = api.response_deserialize(_read(api, request), {"200": "object"}).data
+        return found
+
+    versions = [("", "/api/v1")]
+    for group in served("/apis")["groups"]:
+        versions += [(group["name"], f"/apis/{version['groupVersion']}") for version in group["versions"]]
+    found = set()
+    for group, path in versions:
+        for resource in served(path)["resources"]:
+            name, _, subresource = resource["name"].partition("/")
+            found.add((group, name, subresource))
+    return sorted(found)
+
+
+def _read(api: client.ApiClient, request: Any) -> Any:
+    response = api.call_api(*request)
+    response.read()
+    return response
+
+
+def rights(cluster: Cluster, user: str, groups: list[str]) -> set[Right]:
+    """All that a user may do in the stack's namespace and cluster-wide, as the API server says."""
+    reviews = client.AuthorizationV1Api(cluster.api)
+
+    def allowed(question: tuple[str, tuple[str, str, str], str]) -> Right | None:
+        namespace, (group, resource, subresource), verb = question
+        attributes = client.V1ResourceAttributes(
+            namespace=namespace, group=group, resource=resource, subresource=subresource or None, verb=verb
+        )
+        spec = client.V1SubjectAccessReviewSpec(user=user, groups=groups, resource_attributes=attributes)
+        review = reviews.create_subject_access_review(client.V1SubjectAccessReview(spec=spec))
+        return (namespace, group, f"{resource}/{subresource}".rstrip("/"), verb) if review.status.allowed else None
+
+    everything = resources(cluster.api)
+    assert len(everything) > 100
+    questions = [(ns, resource, verb) for ns in (cluster.namespace, "") for resource in everything for verb in VERBS]
+    with ThreadPoolExecutor(8) as pool:
+        return {right for right in pool.map(allowed, questions) if right}
+
+
+def test_a_sensor_may_start_workflows_and_else_what_anyone_may(cluster: Cluster) -> None:
+    account = f"system:serviceaccount:{cluster.namespace}:{SUBMITTER}"
+    groups = ["system:serviceaccounts", f"system:serviceaccounts:{cluster.namespace}", "system:authenticated"]
+    anyone = rights(cluster, "somebody", ["system:authenticated"])
+    assert anyone, "the baseline may at least ask what it may do"
+    assert rights(cluster, account, groups) - anyone == {
+        (cluster.namespace, "argoproj.io", "workflows", verb) for verb in ("create", "get", "update")
+    }
+
+
+@pytest.fixture
+def sensor_api(cluster: Cluster) -> client.CustomObjectsApi:
+    """The API as a Sensor sees it, with a token of its service account."""
+    request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(expiration_seconds=600, audiences=[]))
+    token = client.CoreV1Api(cluster.api).create_namespaced_service_account_token(SUBMITTER, cluster.namespace, request)
+    configuration = client.Configuration()
+    configuration.host = cluster.api.configuration.host
+    configuration.ssl_ca_cert = cluster.api.configuration.ssl_ca_cert
+    configuration.verify_ssl = cluster.api.configuration.verify_ssl
+    configuration.api_key = {"BearerToken": f"Bearer {token.status.token}"}
+    return client.CustomObjectsApi(client.ApiClient(configuration))
+
+
+@pytest.fixture
+def finished(cluster: Cluster, watcher: Watcher) -> Workflow:
+    """A Workflow that a Sensor started, finished and left alone by the controller."""
+    posted = cluster.sender.post(one_of_each()["ic"])
+    assert watcher.of([posted.delivery], seconds=SECONDS)
+    settled()
+    (workflow,) = cluster.workflows()[posted.delivery]
+    return workflow
+
+
+CHANGES: dict[str, tuple[str, ...]] = {
+    "its spec": ("spec", "shutdown"),
+    "its arguments": ("spec", "arguments", "parameters", "0", "value"),
+    "its status": ("status", "phase"),
+    "a label": ("metadata", "labels", "github-to-argo/route"),
+    "an annotation": ("metadata", "annotations", "github-to-argo/delivery"),
+    "finalizers": ("metadata", "finalizers"),
+    "owners": ("metadata", "ownerReferences"),
+}
+
+
+@pytest.mark.parametrize("path", CHANGES.values(), ids=CHANGES)
+def test_an_update_by_a_sensor_may_change_nothing(
+    cluster: Cluster, sensor_api: client.CustomObjectsApi, finished: Workflow, path: tuple[str, ...]
+) -> None:
+    name = finished["metadata"]["name"]
+    values: dict[str, Any] = {
+        "finalizers": ["x/y"],
+        "ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": str(uuid.uuid4())}],
+    }
+    node: Any = finished
+    for key in path[:-1]:
+        node = node[int(key)] if isinstance(node, list) else node[key]
+    node[path[-1]] = values.get(path[-1], "changed")
+    with pytest.raises(client.ApiException) as refused:
+        sensor_api.replace_namespaced_custom_object(*WORKFLOWS, cluster.namespace, "workflows", name, finished)
+    assert refused.value.status == 422
+    assert "a Sensor starts Workflows and changes none" in str(refused.value.body)
+
+
+def test_an_update_by_a_sensor_that_changes_nothing_is_let_through(
+    cluster: Cluster, sensor_api: client.CustomObjectsApi, finished: Workflow
+) -> None:
+    name, version = finished["metadata"]["name"], finished["metadata"]["resourceVersion"]
+    answer = sensor_api.replace_namespaced_custom_object(*WORKFLOWS, cluster.namespace, "workflows", name, finished)
+    assert answer["metadata"]["resourceVersion"] == version
