@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-import urllib3
 from kubernetes import config
 from rich.console import Console
 from rich.table import Table
@@ -68,13 +67,12 @@ def deliver(
         fail(f"{secret_file} is empty; write the webhook's secret into it")
     sender = Sender(url=url, secret=secret)
     api = config.new_client_from_config()
+    if not sender.listening(30):
+        fail(
+            f"nothing answers at {url}; is the EventSource's pod running? `make status` and `make logs` tell on the lab"
+        )
     with Watcher(api, namespace) as watcher, console.status("delivering"):
-        posted = []
-        for payload in payloads.values():
-            try:
-                posted.append(sender.post(payload))
-            except urllib3.exceptions.HTTPError as error:
-                fail(f"nothing answers at {url}: {error}")
+        posted = [sender.post(payload) for payload in payloads.values()]
         accepted = [p for p in posted if p.status == 200]
         workflows = watcher.of([p.delivery for p in accepted], seconds=seconds if file is None else min(seconds, 15))
     by_delivery: dict[str, list[tuple[Workflow, float]]] = {}

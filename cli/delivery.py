@@ -49,6 +49,17 @@ class Sender:
     url: str
     secret: bytes = field(repr=False)
 
+    def listening(self, seconds: float) -> bool:
+        """Waits until something answers at the URL, whatever it says, or `seconds` are over."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                urllib3.request("HEAD", self.url, timeout=2.0, retries=False)
+                return True
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.2)
+        return False
+
     def post(self, payload: Payload, *, delivery: str | None = None, signed: str | None = None) -> Posted:
         """One delivery; its id is new unless given, its signature right unless given, none if empty.
 

@@ -130,6 +130,7 @@ class Layout:
         """What a command inside the lab needs to find the engine; no secret is among it, only paths."""
         webhook: dict[str, str] = json.loads(self.webhook.read_text()) if self.webhook.exists() else {}
         return webhook | {
+            "GITHUB_TO_ARGO_LAB": str(self.state),
             "KUBECONFIG": str(self.kubeconfig),
             "PATH": os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), search_path()]),
             "PULUMI_HOME": str(self.pulumi_home),

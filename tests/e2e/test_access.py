@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -30,29 +31,24 @@ VERBS = (
 Right = tuple[str, str, str, str]
 
 
+def served(api: client.ApiClient, path: str) -> dict[str, Any]:
+    """What the API server answers at a path."""
+    response = api.call_api(*api.param_serialize("GET", path, auth_settings=["BearerToken"]))
+    found: dict[str, Any] = json.loads(response.read())
+    return found
+
+
 def resources(api: client.ApiClient) -> list[tuple[str, str, str]]:
     """Every group, resource and subresource that the API server has."""
-
-    def served(path: str) -> dict[str, Any]:
-        request = api.param_serialize("GET", path, auth_settings=["BearerToken"])
-        found: dict[str, Any] = api.response_deserialize(_read(api, request), {"200": "object"}).data
-        return found
-
     versions = [("", "/api/v1")]
-    for group in served("/apis")["groups"]:
+    for group in served(api, "/apis")["groups"]:
         versions += [(group["name"], f"/apis/{version['groupVersion']}") for version in group["versions"]]
     found = set()
     for group, path in versions:
-        for resource in served(path)["resources"]:
+        for resource in served(api, path)["resources"]:
             name, _, subresource = resource["name"].partition("/")
             found.add((group, name, subresource))
     return sorted(found)
-
-
-def _read(api: client.ApiClient, request: Any) -> Any:
-    response = api.call_api(*request)
-    response.read()
-    return response
 
 
 def rights(cluster: Cluster, user: str, groups: list[str]) -> set[Right]:

@@ -1,0 +1,136 @@
+"""Stacks on the lab: a second one beside the first, what `pulumi up` promises, what `pulumi destroy` leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from kubernetes import client
+
+from cli.delivery import Sender, Watcher
+from cli.stacks import ROOT
+from lab.stack import LabStack, StackFailed
+from payloads import one_of_each
+from tests.e2e.conftest import SECONDS, Cluster
+from tests.e2e.test_access import resources, served
+
+pytestmark = pytest.mark.lab
+
+NAMESPACE = "github-to-argo-second"
+Object = tuple[str, str, str]
+
+
+def second(**overrides: object) -> LabStack:
+    """Stack `lab`'s settings in another namespace, on an account of its own at the same NATS."""
+    config = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]
+    bus = config["github-to-argo:eventBus"]
+    bus["monitor"]["account"] = "second"
+    return LabStack("second", account="second", overrides={"namespace": NAMESPACE, "eventBus": bus} | overrides)
+
+
+def everything(cluster: Cluster) -> set[Object]:
+    """Every object of the cluster that is not of the first stack and does not come and go by itself."""
+    found = set()
+    for group, resource, subresource in resources(cluster.api):
+        if subresource or resource in ("events", "leases"):
+            continue
+        for path in served_paths(cluster.api, group, resource):
+            for item in served(cluster.api, path).get("items", []):
+                metadata = item["metadata"]
+                if metadata.get("namespace") != cluster.namespace:
+                    found.add((f"{resource}.{group}", metadata.get("namespace", ""), metadata["name"]))
+    return found
+
+
+def served_paths(api: client.ApiClient, group: str, resource: str) -> Iterator[str]:
+    """Where objects of a resource can be listed; nowhere for one that has no list."""
+    versions = ["/api/v1"] if not group else []
+    if group:
+        preferred = served(api, f"/apis/{group}")["preferredVersion"]["groupVersion"]
+        versions = [f"/apis/{preferred}"]
+    for version in versions:
+        for offered in served(api, version)["resources"]:
+            if offered["name"] == resource and "list" in offered["verbs"]:
+                yield f"{version}/{resource}"
+
+
+@pytest.fixture(scope="module")
+def before(cluster: Cluster) -> set[Object]:
+    return everything(cluster)
+
+
+@pytest.fixture(scope="module")
+def stack(before: set[Object]) -> Iterator[LabStack]:
+    stack = second()
+    stack.up()
+    yield stack
+    if stack.folder.exists():
+        stack.destroy()
+
+
+@pytest.fixture(scope="module")
+def other(stack: LabStack, cluster: Cluster) -> Cluster:
+    """The second stack's way in. Nothing has been delivered to it before."""
+    service = stack.outputs()["webhook"]["service"].split(".")[0]
+    address = client.CoreV1Api(cluster.api).read_namespaced_service(service, NAMESPACE).spec.cluster_ip
+    return Cluster(Sender(url=f"http://{address}:12000/events", secret=cluster.sender.secret), NAMESPACE, cluster.api)
+
+
+def test_the_first_delivery_that_is_taken_is_not_lost(other: Cluster) -> None:
+    with other.watch() as watcher:
+        assert other.sender.listening(30)
+        posted = [other.sender.post(payload) for payload in one_of_each().values()]
+        workflows = watcher.of([p.delivery for p in posted], seconds=SECONDS)
+    assert {p.status for p in posted} == {200}
+    assert len(workflows) == len(posted) == 10
+
+
+def test_two_stacks_on_one_cluster_do_not_hear_each_other(cluster: Cluster, other: Cluster, watcher: Watcher) -> None:
+    with other.watch() as others:
+        here, there = cluster.sender.post(one_of_each()["pr"]), other.sender.post(one_of_each()["pr"])
+        assert watcher.of([here.delivery], seconds=SECONDS)
+        assert others.of([there.delivery], seconds=SECONDS)
+    assert there.delivery not in cluster.workflows()
+    assert here.delivery not in other.workflows()
+
+
+def test_a_second_up_changes_nothing(stack: LabStack) -> None:
+    assert set(stack.preview()) == {"same"}
+    assert set(stack.up()) == {"same"}
+
+
+def test_a_changed_rate_changes_one_sensor(stack: LabStack) -> None:
+    routes = {"github-issues-to-implementation": {"rate": {"limit": 7, "unit": "Hour"}}}
+    changes = second(routes=routes).preview()
+    assert changes["update"] == 1
+    assert set(changes) == {"same", "update"}
+
+
+def test_a_wrong_setting_is_refused_before_anything_changes(stack: LabStack) -> None:
+    with pytest.raises(StackFailed, match="github-to-argo:retryMinuts: there is no such setting"):
+        second(retryMinuts=5).up()
+
+
+def test_outputs_name_the_webhook_the_sensors_and_the_templates(stack: LabStack) -> None:
+    outputs = stack.outputs()
+    assert outputs["webhook"]["path"] == "/events"
+    assert len(outputs["sensors"]) == 7
+    assert outputs["templates"]["implementation"] == ["event", "owner", "repo", "issue", "agent", "taskId"]
+
+
+def test_destroy_leaves_nothing_that_the_stack_made(stack: LabStack, before: set[Object], cluster: Cluster) -> None:
+    made = everything(cluster) - before
+    assert {f"sensors.argoproj.io {NAMESPACE}", f"namespaces. {NAMESPACE}"} <= {
+        f"{kind} {namespace or name}" for kind, namespace, name in made
+    }
+    stack.destroy()
+    assert everything(cluster) - before == set()
+
+
+def test_up_fails_with_the_engines_message(before: set[Object], cluster: Cluster) -> None:
+    broken = second(eventBus={"kind": "native", "version": "0.0.1"}, verdictSeconds=15)
+    with pytest.raises(StackFailed, match=r'EventBus github: Deployed is False.*unsupported version "0\.0\.1"'):
+        broken.up()
+    broken.destroy()
+    assert everything(cluster) - before == set()
