@@ -265,6 +265,7 @@ def _prepare(layout: Layout) -> None:
     layout.logs.mkdir(parents=True)
     layout.bin.mkdir()
     layout.crds.mkdir()
+    layout.temporary.mkdir()
     plugin = layout.pulumi_home / "plugins" / f"resource-kubernetes-v{PULUMI_KUBERNETES}"
     plugin.mkdir(parents=True)
     for tool in TOOLS:

@@ -117,6 +117,11 @@ class Layout:
         return self.logs / f"{name}.log"
 
     @property
+    def temporary(self) -> Path:
+        """For temporary files: Pulumi's Kubernetes provider leaves some."""
+        return self.state / "tmp"
+
+    @property
     def webhook_secret(self) -> Path:
         """The secret that the lab's deliveries are signed with."""
         return self.state / "webhook-secret"
@@ -132,6 +137,7 @@ class Layout:
         return webhook | {
             "GITHUB_TO_ARGO_LAB": str(self.state),
             "KUBECONFIG": str(self.kubeconfig),
+            "TMPDIR": str(self.temporary),
             "PATH": os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), search_path()]),
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_BACKEND_URL": f"file://{self.pulumi_state}",
