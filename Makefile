@@ -61,6 +61,10 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)
 
+.PHONY: settings
+settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
+	@$(RUN) cli settings
+
 .PHONY: golden
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,7 +17,7 @@ from cli.delivery import Posted, Sender, Watcher, Workflow, parameters_of, phase
 from cli.stacks import compiled, stack_names
 from payloads import Payload, one_of_each
 from routes.compiler import PREFIX
-from routes.settings import SettingsError
+from routes.settings import SECRETS, SettingsError, all_settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console() if sys.stdout.isatty() else Console(width=200)
@@ -49,6 +50,25 @@ def render(stack: Stack = "dev") -> None:
 def stacks() -> None:
     """Print the names of the stacks."""
     typer.echo("\n".join(stack_names()))
+
+
+@app.command()
+def settings() -> None:
+    """List every setting of a stack, its default and what it is."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("setting", "default", "what it is"):
+        table.add_column(column, overflow="fold")
+    told: set[str] = set()
+    for path, default, meaning in all_settings():
+        if path.startswith("routes."):  # alike for each: told once
+            path = re.sub(r"^routes\.[^.]+", "routes.<Sensor>", path)
+        if path not in told:
+            told.add(path)
+            table.add_row(path, default, meaning)
+    console.print(table)
+    console.print("\nSecrets, set with `pulumi config set --secret`:")
+    for key, meaning in SECRETS.items():
+        console.print(f"  {key}: {meaning}")
 
 
 @app.command()

@@ -7,9 +7,10 @@ A setting `a.b` stands in `Pulumi.<stack>.yaml` under `config: github-to-argo:a:
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import (
@@ -296,6 +297,25 @@ def parse_settings(config: Mapping[str, object], *, source: str) -> StackSetting
         lines = [_explain(detail) for detail in error.errors(include_input=False, include_url=False)]
     count = "1 setting is" if len(lines) == 1 else f"{len(lines)} settings are"
     raise SettingsError(f"{source}: {count} wrong\n\n" + "\n".join(lines))
+
+
+def all_settings() -> Iterator[tuple[str, str, str]]:
+    """Every setting: its path, its default as YAML would have it (empty: it must be given), and what it is."""
+    yield from _settings_of(StackSettings, "")
+
+
+def _settings_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if name == "kind" and not field.description:
+            continue  # which member of a union this is: told with the union
+        key = f"{path}{field.alias or name}"
+        members = _models(field.annotation)
+        kinds = f" (kind: {', '.join(kind for m in members for kind in _kinds(m))})" if len(members) > 1 else ""
+        default = "" if field.is_required() or members else json.dumps(field.default, ensure_ascii=False)
+        yield key, default, (field.description or "") + kinds
+        for member in members:
+            of_kind = f"{key}({', '.join(_kinds(member))})" if len(members) > 1 else key
+            yield from _settings_of(member, f"{of_kind}.")
 
 
 def _explain(error: ErrorDetails) -> str:
