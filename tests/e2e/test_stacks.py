@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from kubernetes import client
 
 from cli.delivery import Sender, Watcher
-from cli.stacks import ROOT
+from cli.stacks import ROOT, read_settings
 from lab.stack import LabStack, StackFailed
 from payloads import one_of_each
+from routes import issues
+from routes.settings import PROJECT, StackSettings
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_access import resources, served
 
 pytestmark = pytest.mark.lab
 
 NAMESPACE = "github-to-argo-second"
+(ISSUES,) = issues.FAMILY.routes
 Object = tuple[str, str, str]
 
 
@@ -110,6 +117,32 @@ def test_a_changed_rate_changes_one_sensor(stack: LabStack) -> None:
 def test_a_wrong_setting_is_refused_before_anything_changes(stack: LabStack) -> None:
     with pytest.raises(StackFailed, match="github-to-argo:retryMinuts: there is no such setting"):
         second(retryMinuts=5).up()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "read"),
+    [
+        ("routes.github-issues-to-implementation.rate.limit", "7", lambda s: s.rate(ISSUES).limit == 7),
+        ("routes.github-issues-to-implementation.enabled", "false", lambda s: not s.route(ISSUES).enabled),
+        ("semaphores.pr-validation", "3", lambda s: s.semaphores.pr_validation == 3),
+        ("retryMinutes", "20", lambda s: s.retry_minutes == 20),
+        ("createNamespace", "true", lambda s: s.create_namespace),
+        ("eventBus.replicas", "1", lambda s: s.event_bus.replicas == 1),
+        ("webhookSecret.refreshInterval", "5m", lambda s: s.webhook_secret.refresh_interval == "5m"),
+        ("securityWorkflows", "(?i)audit", lambda s: s.security_workflows == "(?i)audit"),
+    ],
+)
+def test_pulumi_config_set_overrides(
+    tmp_path: Path, path: str, value: str, read: Callable[[StackSettings], object]
+) -> None:
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "state").mkdir()
+    environment = os.environ | {"PULUMI_BACKEND_URL": f"file://{tmp_path}/state"}
+    assert not read(read_settings("dev", tmp_path))
+    for command in (["stack", "init", "dev"], ["config", "set", "--path", f"{PROJECT}:{path}", value]):
+        subprocess.run(["pulumi", *command], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert read(read_settings("dev", tmp_path))
 
 
 def test_outputs_name_the_webhook_the_sensors_and_the_templates(stack: LabStack) -> None:
