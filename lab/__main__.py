@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -80,16 +81,36 @@ def up() -> None:
             f"Up in {time.monotonic() - began:.0f} s. Next: make status, make deliver FILE=… EVENT=…, make shell,"
             " make down.",
             highlight=False,
+            soft_wrap=True,
         )
 
 
 def _inside(lab: host.Lab, *module: str) -> None:
-    """Runs a module of this project inside the lab; its failure, already told, is ours."""
-    done = lab.run([sys.executable, "-m", *module])
-    if done.returncode in (130, -signal.SIGINT):
-        raise KeyboardInterrupt
-    if done.returncode:
-        raise typer.Exit(done.returncode)
+    """Runs a module of this project inside the lab; its failure, already told, is ours.
+
+    In a session of its own: at Ctrl-C it is we who end it, so that Pulumi can still write down what it did.
+    """
+    child = lab.popen([sys.executable, "-m", *module], start_new_session=True)
+    try:
+        code = child.wait()
+    except KeyboardInterrupt:
+        _end(child)
+        raise
+    if code:
+        raise typer.Exit(code)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Asks once, waits for what is under way, then insists."""
+    for how, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(child.pid, how)
+            child.wait(seconds)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 @app.command()

@@ -11,12 +11,14 @@ import logging
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import typer
 import yaml
@@ -58,30 +60,20 @@ class LabStack:
 
     def up(self) -> dict[str, int]:
         """Bring the stack up; how many resources were created, updated, the same, … Raises StackFailed."""
-        stack = self._stack()
-        said = _Said()
-        try:
-            result = stack.up(on_event=said.hear, color="never")
-        except automation.CommandError as error:
-            raise StackFailed(said.errors() or str(error)) from None
+        with _Said() as said:
+            result = self._stack().up(on_event=said.hear, color="never")
         return _by_name(result.summary.resource_changes)
 
     def preview(self) -> dict[str, int]:
         """What `up` would do. Raises StackFailed."""
-        said = _Said()
-        try:
+        with _Said() as said:
             result = self._stack().preview(on_event=said.hear, color="never")
-        except automation.CommandError as error:
-            raise StackFailed(said.errors() or str(error)) from None
         return _by_name(result.change_summary)
 
     def destroy(self) -> None:
         """Remove all that the stack made, and the stack. Raises StackFailed."""
-        said = _Said()
-        try:
+        with _Said() as said:
             self._select().destroy(on_event=said.hear, color="never", remove=True)
-        except automation.CommandError as error:
-            raise StackFailed(said.errors() or str(error)) from None
         shutil.rmtree(self.folder)
 
     def outputs(self) -> dict[str, Any]:
@@ -141,10 +133,17 @@ def _by_name(changes: Mapping[Any, int] | None) -> dict[str, int]:
 
 
 class _Said:
-    """What Pulumi says while it works: a line for each object as it is done, errors kept for the end."""
+    """What Pulumi says while it works: a line for each object as it is done; its errors become a StackFailed."""
 
     def __init__(self) -> None:
         self._errors: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if isinstance(error, automation.CommandError | subprocess.CalledProcessError):
+            raise StackFailed("\n".join(self._errors) or str(error)) from None
 
     def hear(self, event: EngineEvent) -> None:
         if (diagnostic := event.diagnostic_event) and not diagnostic.ephemeral:
@@ -158,9 +157,6 @@ class _Said:
             if metadata.type.startswith("kubernetes:"):
                 kind, name = metadata.type.rpartition(":")[2], metadata.urn.rpartition("::")[2]
                 console.print(f"  {metadata.op.value:<8} {kind:<32} {name}", soft_wrap=True)
-
-    def errors(self) -> str:
-        return "\n".join(self._errors)
 
 
 def write_webhook(layout: Layout) -> None:
@@ -179,10 +175,14 @@ def write_webhook(layout: Layout) -> None:
 
 @app.command()
 def up(stack: str = "lab") -> None:
-    """Bring a stack up."""
+    """Bring a stack up. At SIGTERM Pulumi, which gets it too, ends what it is at and writes it down."""
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     try:
         changes = LabStack(stack).up()
     except StackFailed as error:
+        if ended:
+            raise typer.Exit(130) from None
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if stack == "lab":
