@@ -11,13 +11,13 @@ READY := $(VENV)/.ready payloads/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed; PYTHON=/path/to/python3.11 names another one than $(PYTHON)" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { echo "python -m venv failed; on Debian: sudo apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing the Python packages into $(VENV) (about a minute)"
+	@echo "Installing the Python packages into $(VENV) (about a minute)" >&2
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt || \
 		{ echo "The Python packages could not be installed; check the network and pip's index (pip config list), then run it again" >&2; exit 1; }
 	@touch $@
