@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from kubernetes import config
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.delivery import Posted, Sender, Watcher, Workflow, parameters_of, phase_of
@@ -98,7 +99,7 @@ def deliver(
     by_delivery: dict[str, list[tuple[Workflow, float]]] = {}
     for workflow, seen in workflows:
         by_delivery.setdefault(workflow["metadata"]["annotations"][f"{PREFIX}/delivery"], []).append((workflow, seen))
-    console.print(_table(posted, by_delivery))
+    console.print(_table(posted, by_delivery, console.width))
     console.print("ms: from the POST to the Workflow. A route's rate makes its second delivery wait.", style="dim")
     everything = all(
         len(by_delivery.get(p.delivery, [])) == 1 and phase_of(by_delivery[p.delivery][0][0]) == "Succeeded"
@@ -127,28 +128,32 @@ def _read(file: Path, event: str) -> Payload:
 KEY_PARAMETERS = ("repo", "pr", "issue", "branch", "agent", "taskId")
 
 
-def _table(posted: list[Posted], workflows: dict[str, list[tuple[Workflow, float]]]) -> Table:
+WIDE = 165
+"""Columns that a delivery needs in one line: names of Workflows hold a delivery id. In fewer it takes two."""
+
+
+def _table(posted: list[Posted], workflows: dict[str, list[tuple[Workflow, float]]], width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("event", "Sensor", "Workflow", "phase", "parameters"):
+    columns = (
+        ("event", "Sensor", "Workflow", "parameters") if width >= WIDE else ("event, Sensor", "Workflow, parameters")
+    )
+    for column in columns:
         table.add_column(column, overflow="fold")
-    table.add_column("ms", justify="right")
+    table.add_column("phase", no_wrap=True, min_width=9)
+    table.add_column("ms", no_wrap=True, min_width=4, justify="right")
     for p in posted:
         for workflow, seen in workflows.get(p.delivery, []):
             parameters = parameters_of(workflow)
-            told = " ".join(f"{key}={parameters[key]}" for key in KEY_PARAMETERS if parameters.get(key))
+            told = escape(" ".join(f"{key}={parameters[key]}" for key in KEY_PARAMETERS if parameters.get(key)))
             phase = phase_of(workflow) or "Pending"
-            labels = workflow["metadata"]["labels"]
-            table.add_row(
-                p.event,
-                labels[f"{PREFIX}/route"],
-                workflow["metadata"]["name"],
-                f"[green]{phase}[/]" if phase == "Succeeded" else f"[yellow]{phase}[/]",
-                told,
-                f"{(seen - p.at) * 1000:.0f}",
-            )
+            colour = "green" if phase == "Succeeded" else "yellow"
+            sensor, name = workflow["metadata"]["labels"][f"{PREFIX}/route"], workflow["metadata"]["name"]
+            what = (p.event, sensor, name, told) if width >= WIDE else (f"{p.event}\n  {sensor}", f"{name}\n  {told}")
+            table.add_row(*what, f"[{colour}]{phase}[/]", f"{(seen - p.at) * 1000:.0f}")
         if p.delivery not in workflows:
-            answer = "no Workflow" if p.status == 200 else p.answer
-            table.add_row(p.event, "", "", f"[red]{p.status}[/]", answer, "")
+            answer = "no Workflow" if p.status == 200 else escape(p.answer)
+            what = (p.event, "", answer, "") if width >= WIDE else (p.event, answer)
+            table.add_row(*what, f"[red]{p.status}[/]", "")
     return table
 
 

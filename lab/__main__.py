@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.markup import escape
+from rich.table import Table
 
 from cli.stacks import read_settings
 from lab import host
@@ -154,23 +155,26 @@ def status() -> None:
     with _told():
         lab = host.require()
         found = host.read_status(lab.layout) or {"processes": []}
-        table = Table(
-            Column("component", no_wrap=True, min_width=22, overflow="ellipsis"),
-            Column("pid", no_wrap=True, min_width=4),
-            Column("up", no_wrap=True, min_width=10),
-            Column("restarts", no_wrap=True, min_width=8),
-            Column("last error", no_wrap=True, overflow="ellipsis"),
-        )
-        for process in found["processes"]:
-            name = process["name"]
-            log = lab.layout.log(name)
-            if process["kind"] == "pod":
-                namespace, _, pod = name.partition(".")
-                log = lab.layout.log(f"pod-{namespace}.{pod.rsplit('-', 2)[0]}")
-            up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
-            error = process["reason"] or last_error(log)
-            table.add_row(name, str(process["pid"] or "-"), up, str(process["restarts"]), error[:100])
-        Console(width=None if sys.stdout.isatty() else 160).print(table)
+        out = Console(width=None if sys.stdout.isatty() else 160)
+        out.print(_status_table(found["processes"], lab.layout, out.width))
+
+
+def _status_table(processes: list[dict[str, Any]], layout: Layout, width: int) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("component", overflow="fold")
+    for column in ("pid", "up", "restarts"):
+        table.add_column(column, no_wrap=True, min_width=len(column), justify="right")
+    table.add_column("last error", overflow="fold")
+    for process in processes:
+        name = process["name"]
+        log = layout.log(name)
+        if process["kind"] == "pod":
+            name = name.rsplit("-", 2)[0]  # its Deployment
+            log = layout.log(f"pod-{name}")
+        up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
+        error = escape((process["reason"] or last_error(log))[: max(20, width - 95)])
+        table.add_row(name, str(process["pid"] or "-"), up, str(process["restarts"]), error)
+    return table
 
 
 def _duration(seconds: float) -> str:
