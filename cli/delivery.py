@@ -7,6 +7,7 @@ import hmac
 import json
 import threading
 import time
+import urllib.parse
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,11 +51,14 @@ class Sender:
     secret: bytes = field(repr=False)
 
     def listening(self, seconds: float) -> bool:
-        """Waits until something answers at the URL, whatever it says, or `seconds` are over."""
+        """Waits until something answers at the URL's host, whatever it says, or `seconds` are over."""
+        root = (
+            urllib.parse.urlsplit(self.url)._replace(path="/").geturl()
+        )  # at its own path the engine would log an error
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                urllib3.request("HEAD", self.url, timeout=2.0, retries=False)
+                urllib3.request("HEAD", root, timeout=2.0, retries=False)
                 return True
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.2)
