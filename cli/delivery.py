@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -100,21 +101,32 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Watcher:
-        listed = self._api.list_namespaced_custom_object(*WORKFLOWS, self._namespace, "workflows")
-        self._version = listed["metadata"]["resourceVersion"]
+        self._list()
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._over.set()
         self._watch.stop()
+        self._thread.join(10)
 
     def _run(self) -> None:
         while not self._over.is_set():
             try:
                 self._follow()
-            except (urllib3.exceptions.HTTPError, client.ApiException):  # the API server went away: ask it again
+            except (
+                urllib3.exceptions.HTTPError,
+                client.ApiException,
+            ):  # the API server went away, or forgot so far back
                 self._over.wait(0.5)
+                with contextlib.suppress(urllib3.exceptions.HTTPError, client.ApiException):
+                    self._list()
+
+    def _list(self) -> None:
+        listed = self._api.list_namespaced_custom_object(*WORKFLOWS, self._namespace, "workflows")
+        for workflow in listed["items"]:
+            self._saw(workflow)
+        self._version = listed["metadata"]["resourceVersion"]
 
     def _follow(self) -> None:
         stream = self._watch.stream(
@@ -125,13 +137,17 @@ class Watcher:
             resource_version=self._version,
         )
         for change in stream:
-            workflow = change["object"]
-            with self._changed:
-                name = workflow["metadata"]["name"]
-                self._version = workflow["metadata"]["resourceVersion"]
-                self._seen.setdefault(name, time.monotonic())
-                self._workflows[name] = workflow
-                self._changed.notify_all()
+            if not change:  # a line that was cut short: ask again from the last whole one
+                return
+            self._saw(change["object"])
+            self._version = change["object"]["metadata"]["resourceVersion"]
+
+    def _saw(self, workflow: Workflow) -> None:
+        with self._changed:
+            name = workflow["metadata"]["name"]
+            self._seen.setdefault(name, time.monotonic())
+            self._workflows[name] = workflow
+            self._changed.notify_all()
 
     def of(self, deliveries: Iterable[str], *, seconds: float, finished: bool = True) -> list[tuple[Workflow, float]]:
         """The Workflows of these deliveries with the monotonic second of each one's appearance.

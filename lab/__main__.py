@@ -65,8 +65,9 @@ def up() -> None:
     with _told():
         began = time.monotonic()
         read_settings("lab")  # a typo is told before anything is built
-        reused = host.running() is not None
+        before = host.running()
         lab = host.start(console)
+        reused = lab == before
         console.print(f"The lab runs{' already' if reused else ''}. Stack lab:", highlight=False)
         try:
             with host.exclusive(lab.layout, "make up"):

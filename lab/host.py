@@ -1,6 +1,7 @@
 """The lab seen from the host: start it, find it, run commands in it, take it away."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +31,8 @@ _OWN_CLUSTER = (
     "reached, and a file with the webhook secret:\n"
     "  make test-e2e KUBECONFIG=… WEBHOOK_URL=… WEBHOOK_SECRET_FILE=…"
 )
+_OUTSIDE = ("__main__", "build", "golang", "stack")
+"""Modules of this package that no process of a running lab has loaded."""
 _TRY = (
     "mount -t tmpfs lab /run && ip link set lo up && "
     "ip link add lab0 type bridge && ip link add v0 type veth peer name v1"
@@ -242,8 +245,10 @@ def start(console: Console | None = None, layout: Layout | None = None) -> Lab:
     console, layout = console or Console(stderr=True), layout or Layout()
     with exclusive(layout, "make up"):
         lab = running(layout)
-        if lab is not None:
+        if lab is not None and layout.version.exists() and layout.version.read_text() == _version():
             return lab
+        if lab is not None:
+            console.print("The lab that runs is of another version of this clone: it is started anew.", highlight=False)
         argv = namespaces()
         build_missing(console)
         _kill(layout)
@@ -260,9 +265,17 @@ def start(console: Console | None = None, layout: Layout | None = None) -> Lab:
             raise
 
 
+def _version() -> str:
+    """A hash of what runs in the lab: the built tools, and the code that starts and watches them."""
+    parts = [built_folder(tool).name.encode() for tool in TOOLS]
+    parts += [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem not in _OUTSIDE]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
 def _prepare(layout: Layout) -> None:
     """Links to the binaries, the CRDs, and the plugin where the Pulumi engine looks for it."""
     layout.logs.mkdir(parents=True)
+    layout.version.write_text(_version())
     layout.bin.mkdir()
     layout.crds.mkdir()
     layout.temporary.mkdir()

@@ -110,6 +110,11 @@ class Layout:
         return self.state / "owner.json"
 
     @property
+    def version(self) -> Path:
+        """Which engine and which code of ours the lab was started with."""
+        return self.state / "version"
+
+    @property
     def lock(self) -> Path:
         return self.state / "lock"
 
