@@ -22,6 +22,10 @@ def monitor_of(settings: StackSettings) -> Monitor | None:
     return settings.event_bus.monitor
 
 
+class Unknown(str):
+    """Why JetStream cannot be asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subscriptions:
     """Waits until every trigger of `sensors` has its consumer. `monitor` None: until their pods run."""
@@ -32,10 +36,17 @@ class Subscriptions:
     seconds: int
 
     def wait(self) -> None:
-        """Returns when all have subscribed. Raises RunError, naming Sensors and where to look, after `seconds`."""
+        """Returns when all have subscribed, with a warning where that cannot be asked.
+
+        Raises RunError, naming Sensors and where to look, after `seconds`.
+        """
         api = config.new_client_from_config(context=self.kube_context)
         deadline = time.monotonic() + self.seconds
-        while missing := list(self._missing(api)):
+        while True:
+            consumers = self._consumers(api)
+            missing = list(self._missing(api, consumers))
+            if not missing:
+                break
             if time.monotonic() > deadline:
                 raise pulumi.RunError(
                     f"after {self.seconds} s (setting verdictSeconds) not every Sensor has subscribed, so the"
@@ -43,39 +54,28 @@ class Subscriptions:
                     + "\n".join(f"  {reason}" for reason in missing)
                 )
             time.sleep(0.5)
+        if isinstance(consumers, Unknown):
+            pulumi.log.warn(f"{consumers}: `pulumi up` sees the Sensors' pods run, not that they have subscribed")
 
-    def _missing(self, api: client.ApiClient) -> Iterator[str]:
+    def _missing(self, api: client.ApiClient, consumers: set[str] | Unknown) -> Iterator[str]:
         for sensor in self.sensors:
             name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
             if not _rolled_out(api, name, namespace):
                 yield f"{name}: its pod does not run; see: kubectl -n {namespace} describe pod -l sensor-name={name}"
-        consumers = self._consumers(api)
-        if consumers is None:
-            return
-        for sensor in self.sensors:
-            name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
-            if not durable_names(sensor) <= consumers:
+            elif not isinstance(consumers, Unknown) and not durable_names(sensor) <= consumers:
                 yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
 
-    def _consumers(self, api: client.ApiClient) -> set[str] | None:
-        """The names of JetStream's consumers; None when it cannot be asked."""
-        if self.monitor is None:
-            pulumi.log.warn(
-                "eventBus.monitor is not set: `pulumi up` sees the Sensors' pods run, not that they have subscribed"
-            )
-            return None
+    def _consumers(self, api: client.ApiClient) -> set[str] | Unknown:
+        """The names of JetStream's consumers, or why it cannot be asked."""
         m = self.monitor
+        if m is None:
+            return Unknown("eventBus.monitor is not set")
         path = f"/api/v1/namespaces/{m.namespace}/services/{m.service}:{m.port}/proxy/jsz"
         query = [("consumers", "true")] + ([("acc", m.account)] if m.account else [])
-        request = api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
-        response = api.call_api(*request)
+        response = api.call_api(*api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"]))
         text = response.read()
         if response.status == 403:
-            pulumi.log.warn(
-                f"no right to ask {m.namespace}/{m.service} (get services/proxy): `pulumi up` sees the Sensors'"
-                " pods run, not that they have subscribed"
-            )
-            return None
+            return Unknown(f"no right to ask {m.namespace}/{m.service} (get services/proxy)")
         if response.status != 200:
             return set()  # not up yet
         return {
@@ -87,7 +87,12 @@ class Subscriptions:
 
 
 def _rolled_out(api: client.ApiClient, sensor: str, namespace: str) -> bool:
-    found = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"sensor-name={sensor}").items
+    try:
+        found = (
+            client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"sensor-name={sensor}").items
+        )
+    except client.ApiException as error:
+        raise pulumi.RunError(f"cannot see whether the Sensors run: list deployments: {error.reason}") from None
     return bool(found) and all(
         deployment.status.observed_generation == deployment.metadata.generation
         and (deployment.status.updated_replicas or 0) >= deployment.spec.replicas

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from kubernetes import client
 
-from cli.delivery import Sender, Watcher
+from cli.delivery import Sender, Watcher, delivery_of
 from cli.stacks import ROOT, read_settings
 from lab.stack import LabStack, StackFailed
 from payloads import one_of_each
@@ -167,3 +170,19 @@ def test_up_fails_with_the_engines_message(before: set[Object], cluster: Cluster
         broken.up()
     broken.destroy()
     assert everything(cluster) - before == set()
+
+
+def test_a_sensor_that_was_killed_goes_on_where_it_was(cluster: Cluster, watcher: Watcher) -> None:
+    state = Path(os.environ["GITHUB_TO_ARGO_LAB"])
+
+    def sensor() -> dict[str, Any]:
+        processes: list[dict[str, Any]] = json.loads((state / "status.json").read_text())["processes"]
+        return next(p for p in processes if f"{cluster.namespace}.github-pr-to-pr-validation-sensor" in p["name"])
+
+    killed = sensor()
+    os.kill(killed["pid"], signal.SIGKILL)
+    posted = [cluster.sender.post(one_of_each()["pr"]) for _ in range(3)]
+    workflows = watcher.of([p.delivery for p in posted], seconds=SECONDS)
+    assert {delivery_of(workflow) for workflow, _ in workflows} == {p.delivery for p in posted}
+    assert sensor()["pid"] != killed["pid"]
+    assert sensor()["restarts"] > killed["restarts"]

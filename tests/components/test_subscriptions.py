@@ -1,0 +1,106 @@
+"""Whether the Sensors have subscribed: what is asked of the cluster, and what is said when they have not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+from kubernetes import config
+
+import components.subscriptions
+from cli.stacks import compiled
+from components.subscriptions import Subscriptions, durable_names
+from routes.settings import Monitor
+
+WAIT = Subscriptions.wait  # before the fixture of this floor puts it out of action
+SENSORS = [sensor for family in compiled("lab").sensors.values() for sensor in family]
+CONSUMERS = sorted(name for sensor in SENSORS for name in durable_names(sensor))
+
+
+class Jetstream:
+    """Answers as the monitoring port does, through the API server's proxy."""
+
+    def __init__(self, status: int, consumers: list[str]) -> None:
+        self.status = status
+        self.body = {"account_details": [{"stream_detail": [{"consumer_detail": [{"name": c} for c in consumers]}]}]}
+        self.asked: list[tuple[str, Any]] = []
+
+    def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
+        self.asked.append((path, query_params))
+        return method, path
+
+    def call_api(self, *_: str) -> Jetstream:
+        return self
+
+    def read(self) -> bytes:
+        return json.dumps(self.body).encode()
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
+    """Waits for the lab's Sensors on a cluster that answers so."""
+
+    def wait(
+        *, status: int = 200, consumers: list[str] = CONSUMERS, running: bool = True, monitored: bool = True
+    ) -> Jetstream:
+        api = Jetstream(status, consumers)
+        monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
+        monkeypatch.setattr(components.subscriptions, "_rolled_out", lambda *_: running)
+        monitor = Monitor.model_validate({"namespace": "nats", "service": "nats", "account": "agents"})
+        WAIT(Subscriptions(kube_context="x", sensors=SENSORS, monitor=monitor if monitored else None, seconds=0))
+        return api
+
+    return wait
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text: said.append(text))
+    return said
+
+
+def test_all_consumers_there_is_enough(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
+    path, query = wait().asked[0]
+    assert path == "/api/v1/namespaces/nats/services/nats:monitor/proxy/jsz"
+    assert query == [("consumers", "true"), ("acc", "agents")]
+    assert not warnings
+
+
+def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., Jetstream]) -> None:
+    with pytest.raises(pulumi.RunError) as raised:
+        wait(consumers=CONSUMERS[1:])
+    text = str(raised.value)
+    assert "(setting verdictSeconds) not every Sensor has subscribed, so the EventSource was left as it is" in text
+    (line,) = text.splitlines()[1:]
+    assert "its consumer is not there; see: kubectl -n github-to-argo-lab logs -l sensor-name=github-" in line
+
+
+def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> None:
+    with pytest.raises(pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run; see: kubectl"):
+        wait(running=False)
+
+
+def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., Jetstream]) -> None:
+    with pytest.raises(pulumi.RunError, match="its consumer is not there"):
+        wait(status=503)
+
+
+def test_who_may_not_ask_is_told_what_is_not_known(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
+    wait(status=403)
+    assert "no right to ask nats/nats (get services/proxy)" in warnings[0]
+
+
+def test_a_nats_without_monitor_is_told_too(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
+    wait(monitored=False)
+    assert "eventBus.monitor is not set" in warnings[0]
+
+
+def test_pods_are_waited_for_also_where_nobody_can_be_asked(
+    wait: Callable[..., Jetstream], warnings: list[str]
+) -> None:
+    with pytest.raises(pulumi.RunError, match="its pod does not run"):
+        wait(status=403, running=False)
