@@ -4,12 +4,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Access, AccessArgs
+from components.engine import Engine, monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.objects import declare
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.stack_config import read_secret, read_settings
-from components.subscriptions import Subscriptions, monitor_of
 from components.verdicts import Verdicts
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
@@ -66,15 +66,15 @@ families = [
     )
     for name, sensors in stack.sensors.items()
 ]
+engine = Engine(kube_context=settings.kube_context, monitor=monitor_of(settings), seconds=seconds)
 sensors = [sensor for family in stack.sensors.values() for sensor in family]
 event_source = GitHubEventSource(
     "webhook",
     GitHubEventSourceArgs(
         event_source=stack.event_source,
         sensors=[sensor for family in families for sensor in family.sensors],
-        subscribed=Subscriptions(
-            kube_context=settings.kube_context, sensors=sensors, monitor=monitor_of(settings), seconds=seconds
-        ).wait,
+        subscribed=lambda: engine.subscribed(sensors),
+        listening=lambda: engine.listening(stack.event_source),
         verdict_seconds=seconds,
         after=[secret, event_bus, access],
     ),

@@ -17,12 +17,14 @@ from routes.manifests import Manifest
 class GitHubEventSourceArgs:
     """`event_source` as compiled. It comes up when `sensors` are there and `subscribed` has returned.
 
-    `subscribed` waits, and raises with the reason when it waits in vain; it is not called at preview.
+    `subscribed` and, once it is up, `listening` wait, and raise with the reason when they wait in vain. Neither is
+    called at preview.
     """
 
     event_source: Manifest
     sensors: Sequence[pulumi.CustomResource]
     subscribed: Callable[[], None]
+    listening: Callable[[], None]
     verdict_seconds: int
     after: Sequence[pulumi.Resource] = ()
 
@@ -36,13 +38,19 @@ class GitHubEventSource(pulumi.ComponentResource):
     def __init__(self, name: str, args: GitHubEventSourceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PACKAGE}:GitHubEventSource", name, {}, opts)
 
-        async def wait(_: object) -> Sequence[pulumi.Resource]:
+        async def all_subscribed(_: object) -> Sequence[pulumi.Resource]:
             if not pulumi.runtime.is_dry_run():
                 await asyncio.to_thread(args.subscribed)
             return [*args.sensors, *args.after]
 
+        async def it_listens(_: object) -> None:
+            if not pulumi.runtime.is_dry_run():
+                await asyncio.to_thread(args.listening)
+
         # A new consumer sees only what comes after it: a delivery taken before a Sensor subscribed would start nothing.
-        after: pulumi.Output[Sequence[pulumi.Resource]] = pulumi.Output.all(*(s.id for s in args.sensors)).apply(wait)
+        after: pulumi.Output[Sequence[pulumi.Resource]] = pulumi.Output.all(*(s.id for s in args.sensors)).apply(
+            all_subscribed
+        )
         event_source = declare(
             f"{name}-eventsource",
             args.event_source,
@@ -52,6 +60,7 @@ class GitHubEventSource(pulumi.ComponentResource):
         (port,) = args.event_source["spec"]["service"]["ports"]
         metadata = args.event_source["metadata"]
         service = f"{metadata['name']}-eventsource-svc.{metadata['namespace']}.svc:{port['port']}"
-        self.path = event_source.urn.apply(lambda _: source["webhook"]["endpoint"])
-        self.service = event_source.urn.apply(lambda _: service)
+        listening: pulumi.Output[None] = event_source.id.apply(it_listens)
+        self.path = listening.apply(lambda _: str(source["webhook"]["endpoint"]))
+        self.service = listening.apply(lambda _: service)
         self.register_outputs({"path": self.path, "service": self.service})

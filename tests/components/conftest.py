@@ -16,7 +16,7 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import get_root_resource
 
 from cli.stacks import ROOT
-from components.subscriptions import Subscriptions
+from components.engine import Engine
 from components.verdicts import Verdicts
 from routes.manifests import Manifest
 from routes.settings import PROJECT, SECRETS
@@ -128,11 +128,25 @@ def run_stack(stack: str, *, preview: bool = False, secrets: bool = True, **chan
     return run(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None, stack=stack, preview=preview)
 
 
+@dataclass
+class Waits:
+    """What would have been waited for on a cluster."""
+
+    engines: list[Engine] = field(default_factory=list)
+    sensors: list[Manifest] = field(default_factory=list)
+    event_sources: list[Manifest] = field(default_factory=list)
+
+    def subscribed(self, engine: Engine, sensors: list[Manifest]) -> None:
+        self.engines.append(engine)
+        self.sensors += sensors
+
+
 @pytest.fixture(autouse=True)
-def waited(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Subscriptions]]:
-    """No test of this floor has a cluster to ask: the waits that would have happened."""
-    happened: list[Subscriptions] = []
-    monkeypatch.setattr(Subscriptions, "wait", lambda subscriptions: happened.append(subscriptions))
+def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
+    """No test of this floor has a cluster to ask."""
+    happened = Waits()
+    monkeypatch.setattr(Engine, "subscribed", lambda engine, sensors: happened.subscribed(engine, sensors))
+    monkeypatch.setattr(Engine, "listening", lambda _, event_source: happened.event_sources.append(event_source))
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     yield happened
     set_all_config({}, [])

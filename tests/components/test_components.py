@@ -5,11 +5,11 @@ import pytest
 
 from cli.stacks import compiled, read_settings
 from components.access import Access, AccessArgs
+from components.engine import durable_names, monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.objects import declare
 from components.sensor_family import SensorFamily, SensorFamilyArgs
-from components.subscriptions import durable_names, monitor_of
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
 from routes import FAMILIES
@@ -109,14 +109,15 @@ def test_the_event_source_says_where_it_listens() -> None:
             GitHubEventSourceArgs(
                 event_source=stack(webhook={"port": 9000, "endpoint": "/github"}).event_source,
                 sensors=[],
-                subscribed=lambda: heard.append("asked"),
+                subscribed=lambda: heard.append("subscribed"),
+                listening=lambda: heard.append("listening"),
                 verdict_seconds=60,
             ),
         )
         return pulumi.Output.all(component.path, component.service).apply(heard.extend)
 
     run(program)
-    assert heard == ["asked", "/github", "github-es-eventsource-svc.events.svc:9000"]
+    assert heard == ["subscribed", "listening", "/github", "github-es-eventsource-svc.events.svc:9000"]
 
 
 def test_a_kind_that_no_stack_has_is_refused() -> None:

@@ -4,8 +4,9 @@ import pulumi
 import pytest
 
 from cli.stacks import compiled, stack_names
-from components.subscriptions import Subscriptions
-from tests.components.conftest import named, run_stack
+from components.engine import Engine
+from routes.manifests import Manifest
+from tests.components.conftest import Waits, named, run_stack
 
 TOKENS = {
     "github-to-argo:index:Access",
@@ -47,28 +48,33 @@ def test_type_tokens_stay_since_they_are_in_every_urn() -> None:
 
 
 @pytest.mark.parametrize("stack", stack_names())
-def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, waited: list[Subscriptions]) -> None:
+def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, waits: Waits) -> None:
     recorder = run_stack(stack)
-    (subscriptions,) = waited
-    assert len(subscriptions.sensors) == 7
-    assert subscriptions.monitor is not None
+    (engine,) = waits.engines
+    assert len(waits.sensors) == 7
+    assert engine.monitor is not None
     source = recorder.one("EventSource")
     assert {r.urn for r in recorder.of_kind("Sensor")} <= source.dependencies
     assert recorder.objects[-1] is source
 
 
 def test_where_a_sensor_does_not_subscribe_the_event_source_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_vain(_: Subscriptions) -> None:
+    def in_vain(_: Engine, sensors: list[Manifest]) -> None:
         raise pulumi.RunError("not every Sensor has subscribed")
 
-    monkeypatch.setattr(Subscriptions, "wait", in_vain)
+    monkeypatch.setattr(Engine, "subscribed", in_vain)
     with pytest.raises(pulumi.RunError, match="not every Sensor has subscribed"):
         run_stack("lab")
 
 
-def test_preview_asks_no_sensor(waited: list[Subscriptions]) -> None:
+def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
+    run_stack("lab")
+    assert waits.event_sources == [compiled("lab").event_source]
+
+
+def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert not waited
+    assert waits == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -134,7 +140,7 @@ def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
     assert outputs["templates"]["pr-validation"] == ["event", "owner", "repo", "pr", "branch", "taskId"]
 
 
-def test_a_route_that_is_off_makes_no_sensor(waited: list[Subscriptions]) -> None:
+def test_a_route_that_is_off_makes_no_sensor(waits: Waits) -> None:
     recorder = run_stack("lab", routes={"github-issues-to-implementation": {"enabled": False}})
     assert len(recorder.of_kind("Sensor")) == 6
-    assert len(waited[0].sensors) == 6
+    assert len(waits.sensors) == 6

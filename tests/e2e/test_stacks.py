@@ -117,6 +117,15 @@ def test_a_changed_rate_changes_one_sensor(stack: LabStack) -> None:
     assert set(changes) == {"same", "update"}
 
 
+def test_after_up_what_was_changed_is_what_runs(stack: LabStack, other: Cluster) -> None:
+    changes = second(workflowTtlSeconds=7200).up()
+    assert changes["update"] == 7
+    with other.watch() as watcher:
+        posted = [other.sender.post(one_of_each()[name]) for name in ("pr", "ic", "issues")]
+        workflows = watcher.of([p.delivery for p in posted], seconds=SECONDS)
+    assert [w["spec"]["ttlStrategy"]["secondsAfterCompletion"] for w, _ in workflows] == [7200] * 3
+
+
 def test_a_wrong_setting_is_refused_before_anything_changes(stack: LabStack) -> None:
     with pytest.raises(StackFailed, match="github-to-argo:retryMinuts: there is no such setting"):
         second(retryMinuts=5).up()

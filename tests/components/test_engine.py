@@ -1,4 +1,4 @@
-"""Whether the Sensors have subscribed: what is asked of the cluster, and what is said when they have not."""
+"""What is asked of the cluster about the engine, and what is said when the answer is no."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pulumi
 import pytest
 from kubernetes import config
 
-import components.subscriptions
+import components.engine
 from cli.stacks import compiled
-from components.subscriptions import Subscriptions, durable_names
+from components.engine import Engine, durable_names, holds
 from routes.settings import Monitor
 
-WAIT = Subscriptions.wait  # before the fixture of this floor puts it out of action
+SUBSCRIBED = Engine.subscribed  # before the fixture of this floor puts it out of action
 SENSORS = [sensor for family in compiled("lab").sensors.values() for sensor in family]
 CONSUMERS = sorted(name for sensor in SENSORS for name in durable_names(sensor))
 
@@ -48,9 +48,9 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
     ) -> Jetstream:
         api = Jetstream(status, consumers)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
-        monkeypatch.setattr(components.subscriptions, "_rolled_out", lambda *_: running)
+        monkeypatch.setattr(components.engine, "_runs_as_applied", lambda *_: running)
         monitor = Monitor.model_validate({"namespace": "nats", "service": "nats", "account": "agents"})
-        WAIT(Subscriptions(kube_context="x", sensors=SENSORS, monitor=monitor if monitored else None, seconds=0))
+        SUBSCRIBED(Engine(kube_context="x", monitor=monitor if monitored else None, seconds=0), SENSORS)
         return api
 
     return wait
@@ -80,7 +80,9 @@ def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., Je
 
 
 def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> None:
-    with pytest.raises(pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run; see: kubectl"):
+    with pytest.raises(
+        pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run as applied; see: kubectl"
+    ):
         wait(running=False)
 
 
@@ -102,5 +104,18 @@ def test_a_nats_without_monitor_is_told_too(wait: Callable[..., Jetstream], warn
 def test_pods_are_waited_for_also_where_nobody_can_be_asked(
     wait: Callable[..., Jetstream], warnings: list[str]
 ) -> None:
-    with pytest.raises(pulumi.RunError, match="its pod does not run"):
+    with pytest.raises(pulumi.RunError, match="its pod does not run as applied"):
         wait(status=403, running=False)
+
+
+def test_a_spec_is_held_by_one_that_says_more_but_not_by_another() -> None:
+    wanted = {"triggers": [{"rateLimit": {"unit": "Minute", "requestsPerUnit": 20}}]}
+    more: dict[str, Any] = {
+        "triggers": [{"rateLimit": {"unit": "Minute", "requestsPerUnit": 20}, "policy": None}],
+        "replicas": 1,
+    }
+    assert holds(more, wanted)
+    assert not holds({"triggers": [{"rateLimit": {"unit": "Minute", "requestsPerUnit": 30}}]}, wanted)
+    assert not holds({"triggers": more["triggers"] * 2}, wanted)
+    assert not holds({"triggers": [{}]}, wanted)
+    assert not holds({}, wanted)

@@ -1,0 +1,172 @@
+"""What Pulumi cannot see by itself: whether the engine runs what was applied, and whether the Sensors have subscribed.
+
+Asked of the cluster: the Deployments that the Argo Events controller makes, and JetStream's own list of consumers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from kubernetes import client, config
+
+from routes.compiler import EVENT_BUS
+from routes.manifests import Manifest
+from routes.settings import Monitor, NativeEventBus, StackSettings
+
+# The label of an object's Deployment, and the variable that holds the object in its pod: JSON in base64.
+DEPLOYED = {"EventSource": ("eventsource-name", "EVENTSOURCE_OBJECT"), "Sensor": ("sensor-name", "SENSOR_OBJECT")}
+
+
+class Unknown(str):
+    """Why JetStream cannot be asked."""
+
+
+def monitor_of(settings: StackSettings) -> Monitor | None:
+    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
+    if isinstance(settings.event_bus, NativeEventBus):
+        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
+    return settings.event_bus.monitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The Argo Events of a cluster, given `seconds` for each thing that is waited for.
+
+    `monitor` None: JetStream cannot be asked, and that the pods run must do.
+    """
+
+    kube_context: str
+    monitor: Monitor | None
+    seconds: int
+
+    def subscribed(self, sensors: Sequence[Manifest]) -> None:
+        """Returns when each Sensor runs as applied and has its consumers; warns where JetStream cannot be asked.
+
+        Raises RunError, naming Sensors and where to look, when that takes too long.
+        """
+        api = self._api()
+        consumers: set[str] | Unknown = Unknown()
+
+        def missing() -> Iterator[str]:
+            nonlocal consumers
+            consumers = self._consumers(api)
+            for sensor in sensors:
+                name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
+                if not _runs_as_applied(api, sensor):
+                    yield _not_running(sensor)
+                elif not isinstance(consumers, Unknown) and not durable_names(sensor) <= consumers:
+                    yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
+
+        self._wait(
+            missing,
+            "not every Sensor has subscribed, so the EventSource was left as it is: a delivery would be lost",
+        )
+        if isinstance(consumers, Unknown):
+            pulumi.log.warn(f"{consumers}: `pulumi up` sees the Sensors' pods run, not that they have subscribed")
+
+    def listening(self, event_source: Manifest) -> None:
+        """Returns when the EventSource runs as applied. Raises RunError when that takes too long."""
+        api = self._api()
+        self._wait(
+            lambda: iter([] if _runs_as_applied(api, event_source) else [_not_running(event_source)]),
+            "the EventSource does not run as applied",
+        )
+
+    def _api(self) -> client.ApiClient:
+        return config.new_client_from_config(context=self.kube_context)
+
+    def _wait(self, missing: Callable[[], Iterator[str]], failure: str) -> None:
+        deadline = time.monotonic() + self.seconds
+        while reasons := list(missing()):
+            if time.monotonic() > deadline:
+                told = "\n".join(f"  {reason}" for reason in reasons)
+                raise pulumi.RunError(f"after {self.seconds} s (setting verdictSeconds) {failure}.\n{told}")
+            time.sleep(0.5)
+
+    def _consumers(self, api: client.ApiClient) -> set[str] | Unknown:
+        """The names of JetStream's consumers, or why it cannot be asked."""
+        m = self.monitor
+        if m is None:
+            return Unknown("eventBus.monitor is not set")
+        path = f"/api/v1/namespaces/{m.namespace}/services/{m.service}:{m.port}/proxy/jsz"
+        query = [("consumers", "true")] + ([("acc", m.account)] if m.account else [])
+        response = api.call_api(*api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"]))
+        text = response.read()
+        if response.status == 403:
+            return Unknown(f"no right to ask {m.namespace}/{m.service} (get services/proxy)")
+        if response.status != 200:
+            return set()  # not up yet
+        return {
+            consumer["name"]
+            for account in json.loads(text).get("account_details", [])
+            for stream in account.get("stream_detail", [])
+            for consumer in stream.get("consumer_detail") or []
+        }
+
+
+def _not_running(manifest: Manifest) -> str:
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    label, _ = DEPLOYED[manifest["kind"]]
+    return f"{name}: its pod does not run as applied; see: kubectl -n {namespace} describe pod -l {label}={name}"
+
+
+def _runs_as_applied(api: client.ApiClient, manifest: Manifest) -> bool:
+    """Whether the controller has seen this very spec, and all pods and only pods of it run.
+
+    The conditions do not tell: they stay True from before until the controller has looked again.
+    """
+    label, variable = DEPLOYED[manifest["kind"]]
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    try:
+        found = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"{label}={name}").items
+    except client.ApiException as error:
+        raise pulumi.RunError(f"cannot see whether {name} runs: list deployments: {error.reason}") from None
+    return bool(found) and all(
+        _deployed(deployment, variable, manifest["spec"])
+        and deployment.status.observed_generation == deployment.metadata.generation
+        and deployment.status.replicas == deployment.spec.replicas
+        and deployment.status.updated_replicas == deployment.spec.replicas
+        and deployment.status.available_replicas == deployment.spec.replicas
+        for deployment in found
+    )
+
+
+def _deployed(deployment: Any, variable: str, spec: Manifest) -> bool:
+    environment = {e.name: e.value for c in deployment.spec.template.spec.containers for e in c.env or []}
+    return variable in environment and holds(json.loads(base64.b64decode(environment[variable]))["spec"], spec)
+
+
+def holds(found: Any, wanted: Any) -> bool:
+    """Whether all of `wanted` is in `found`, which may have more keys: the engine writes its zero values too."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and holds(found[key], wanted[key]) for key in wanted)
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(holds, found, wanted))
+    return bool(found == wanted)
+
+
+def durable_names(sensor: Manifest) -> set[str]:
+    """The names of a Sensor's consumers, as the engine makes them (argo-events, `getDurableName`).
+
+    One for each trigger and event name, however many dependencies look at it: named after the last of them.
+    """
+    events = {(d["eventSourceName"], d["eventName"]): d["name"] for d in sensor["spec"]["dependencies"]}
+    return {
+        f"group-{_fnv1a('-'.join([sensor['metadata']['name'], trigger['template']['name'], dependency]))}"
+        for trigger in sensor["spec"]["triggers"]
+        for dependency in events.values()
+    }
+
+
+def _fnv1a(text: str) -> int:
+    """FNV-1a, 32 bits."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
