@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pytest
-from kubernetes import config
+from kubernetes import client, config
 
 import components.engine
 from cli.stacks import compiled
 from components.engine import Engine, durable_names, holds
+from routes.manifests import Manifest
 from routes.settings import Monitor
 
 SUBSCRIBED = Engine.subscribed  # before the fixture of this floor puts it out of action
@@ -119,3 +122,57 @@ def test_a_spec_is_held_by_one_that_says_more_but_not_by_another() -> None:
     assert not holds({"triggers": more["triggers"] * 2}, wanted)
     assert not holds({"triggers": [{}]}, wanted)
     assert not holds({}, wanted)
+
+
+def deployment(spec: Manifest, **status: int) -> client.V1Deployment:
+    """A Sensor's Deployment as the controller writes it, in a status."""
+    sensor = base64.b64encode(json.dumps({"spec": spec}).encode()).decode()
+    environment = [client.V1EnvVar(name="SENSOR_OBJECT", value=sensor)]
+    pod = client.V1PodSpec(containers=[client.V1Container(name="main", env=environment)])
+    counts = {"observed_generation": 2, "replicas": 1, "updated_replicas": 1, "available_replicas": 1} | status
+    return client.V1Deployment(
+        metadata=client.V1ObjectMeta(generation=2),
+        spec=client.V1DeploymentSpec(
+            replicas=1, selector=client.V1LabelSelector(), template=client.V1PodTemplateSpec(spec=pod)
+        ),
+        status=client.V1DeploymentStatus(**counts),
+    )
+
+
+BEFORE = copy.deepcopy(SENSORS[0]["spec"])
+BEFORE["triggers"][0]["rateLimit"]["requestsPerUnit"] = 19
+
+
+@pytest.mark.parametrize(
+    ("found", "runs"),
+    [
+        ([deployment(SENSORS[0]["spec"] | {"replicas": 1})], True),
+        ([], False),
+        ([deployment(BEFORE)], False),
+        ([deployment(SENSORS[0]["spec"], observed_generation=1)], False),
+        ([deployment(SENSORS[0]["spec"], replicas=2)], False),
+        ([deployment(SENSORS[0]["spec"], updated_replicas=0)], False),
+        ([deployment(SENSORS[0]["spec"], available_replicas=0)], False),
+    ],
+    ids=["as applied", "none", "spec of before", "not seen yet", "an old pod too", "only old pods", "not available"],
+)
+def test_a_sensor_runs_as_applied(
+    monkeypatch: pytest.MonkeyPatch, found: list[client.V1Deployment], runs: bool
+) -> None:
+    def listed(_: object, namespace: str, label_selector: str) -> client.V1DeploymentList:
+        assert (namespace, label_selector) == ("github-to-argo-lab", "sensor-name=github-pr-to-pr-validation")
+        return client.V1DeploymentList(items=found)
+
+    monkeypatch.setattr(client.AppsV1Api, "list_namespaced_deployment", listed)
+    assert components.engine._runs_as_applied(client.ApiClient(), SENSORS[0]) is runs
+
+
+def test_who_may_not_see_deployments_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise client.ApiException(status=403, reason="Forbidden")
+
+    monkeypatch.setattr(client.AppsV1Api, "list_namespaced_deployment", refused)
+    with pytest.raises(
+        pulumi.RunError, match="cannot see whether github-pr-to-pr-validation runs: list deployments: Forb"
+    ):
+        components.engine._runs_as_applied(client.ApiClient(), SENSORS[0])
