@@ -185,6 +185,21 @@ def test_a_strangers_text_is_data(cluster: Cluster, watcher: Watcher) -> None:
     assert not any("{{" in value for value in parameters.values())
 
 
+def test_task_ids_come_from_the_comment_else_from_the_title(cluster: Cluster, watcher: Watcher) -> None:
+    texts = {
+        ("TaskID: T-7", "task 8"): "T-7",
+        ("please do task 42 now", ""): "42",
+        ("this task is hard", "Task #12 of many"): "12",
+        ("multitasking: 5, task: --help", "no task"): "",
+    }
+    posted = {
+        cluster.sender.post(one_of_each()["ic"].but(comment__body=comment, issue__title=title)).delivery: task
+        for (comment, title), task in texts.items()
+    }
+    found = {delivery_of(w): parameters_of(w)["taskId"] for w, _ in watcher.of(posted, seconds=SECONDS)}
+    assert found == posted
+
+
 def test_a_delivery_id_that_is_no_name_is_made_one(cluster: Cluster, watcher: Watcher) -> None:
     strange = "Not a {{valid}} NAME/" + "x" * 300
     posted = cluster.sender.post(one_of_each()["prc"], delivery=strange)
