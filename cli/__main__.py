@@ -113,7 +113,10 @@ def deliver(
 
 def _read(file: Path, event: str) -> Payload:
     if not event:
-        fail("which event is it? Give it as GitHub's header X-GitHub-Event has it, for example: --event issue_comment")
+        fail(
+            "which event is it? Give it as GitHub's header X-GitHub-Event has it, for example: --event issue_comment"
+            " (with make: EVENT=issue_comment)"
+        )
     try:
         body = json.loads(file.read_text())
     except OSError as error:
@@ -151,9 +154,9 @@ def _table(posted: list[Posted], workflows: dict[str, list[tuple[Workflow, float
             what = (p.event, sensor, name, told) if width >= WIDE else (f"{p.event}\n  {sensor}", f"{name}\n  {told}")
             table.add_row(*what, f"[{colour}]{phase}[/]", f"{(seen - p.at) * 1000:.0f}")
         if p.delivery not in workflows:
-            answer = "no Workflow" if p.status == 200 else escape(p.answer)
+            answer = "none: no route fits" if p.status == 200 else f"none: {escape(p.answer)}"
             what = (p.event, "", answer, "") if width >= WIDE else (p.event, answer)
-            table.add_row(*what, f"[red]{p.status}[/]", "")
+            table.add_row(*what, f"[{'green' if p.status == 200 else 'red'}]{p.status}[/]", "")
     return table
 
 

@@ -195,7 +195,8 @@ def logs(
         names = host.component_names(layout)
         fitting = [name] if name in names else [one for one in names if name in one]
         if len(fitting) != 1 or not name:
-            raise LabError(f"Whose log? One of: {', '.join(fitting or names) or 'none, the lab does not run'}")
+            choice = "\n  ".join(fitting or names) or "none: the lab does not run"
+            raise LabError(f"Whose log? A part of the name will do if it is one's only. There are:\n  {choice}")
         try:
             _print_log(layout.log(fitting[0]), follow)
         except (BrokenPipeError, KeyboardInterrupt):
