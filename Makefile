@@ -13,13 +13,16 @@ READY := $(VENV)/.ready payloads/node_modules/.package-lock.json
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile
+OFFLINE := { echo "The Python packages could not be installed; check the network and pip's index (pip config list), then run it again" >&2; exit 1; }
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-toolchain.txt
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed; PYTHON=/path/to/python3.11 names another one than $(PYTHON)" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { echo "python -m venv failed; on Debian: sudo apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing the Python packages into $(VENV) (about a minute)" >&2
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt || \
-		{ echo "The Python packages could not be installed; check the network and pip's index (pip config list), then run it again" >&2; exit 1; }
+	@echo "Installing the Python packages into $(VENV) (half a minute)" >&2
+	@$(PIP) -r requirements-dev.txt || $(OFFLINE)
+	@{ command -v npm && $(RUN) lab.golang; } >/dev/null 2>&1 || $(PIP) -r requirements-toolchain.txt || $(OFFLINE)
 	@touch $@
 
 payloads/node_modules/.package-lock.json: payloads/package.json payloads/package-lock.json $(VENV)/.ready

