@@ -6,6 +6,7 @@ What the engine makes of each field is in the comments beside it; `routes/contra
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -190,8 +191,11 @@ def _compile(condition: Condition, settings: StackSettings) -> Iterator[m.DataFi
 
 
 def _any_of(values: Iterable[str]) -> str:
-    """A regular expression for the JSON text of a list with one of these words, letter for letter."""
-    return rf'^\["({"|".join(values)})"\]$'
+    """A regular expression, of Go's kind, for the JSON text of a list with one of these texts, letter for letter."""
+    literal = [
+        re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", json.dumps(value, ensure_ascii=False)[1:-1]) for value in values
+    ]
+    return rf'^\["({"|".join(literal)})"\]$'
 
 
 def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
@@ -215,9 +219,7 @@ def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
                 ]
             ),
             synchronization=m.Synchronization(
-                semaphores=[
-                    m.ConfigMapKeySemaphore(config_map_key_ref=m.SecretKeyRef(name=SEMAPHORES, key=route.semaphore))
-                ]
+                semaphores=[m.ConfigMapKeySemaphore(config_map_key_ref=m.KeyRef(name=SEMAPHORES, key=route.semaphore))]
             ),
             ttl_strategy=m.TtlStrategy(seconds_after_completion=settings.workflow_ttl_seconds),
         ),
@@ -269,7 +271,7 @@ def _event_source(routes: Iterable[Route], settings: StackSettings) -> Manifest:
                 EVENT_NAME: m.GitHubSource(
                     # The port is a string: an integer breaks every EventSource that the controller looks after.
                     webhook=m.WebhookContext(endpoint=settings.webhook.endpoint, port=str(port)),
-                    webhook_secret=m.SecretKeyRef(name=secret.name, key=secret.key),
+                    webhook_secret=m.KeyRef(name=secret.name, key=secret.key),
                     # One of organizations and repositories must be given. Without a token neither is used.
                     organizations=["*"],
                     events=events,
@@ -297,10 +299,10 @@ def _event_bus(settings: StackSettings) -> Manifest:
         spec = m.EventBusSpec(
             jetstream_exotic=m.JetStreamExotic(
                 url=bus.url,
-                access_secret=m.SecretKeyRef(name=bus.access.name, key=bus.access.key),
+                access_secret=m.KeyRef(name=bus.access.name, key=bus.access.key),
                 stream_config=f"replicas: {bus.stream_replicas}\n",
                 # Said aloud: with no `tls` at all the engine does not check the certificate either.
-                tls=m.Tls(ca_cert_secret=m.SecretKeyRef(name=bus.ca.name, key=bus.ca.key))
+                tls=m.Tls(ca_cert_secret=m.KeyRef(name=bus.ca.name, key=bus.ca.key))
                 if bus.ca
                 else m.Tls(insecure_skip_verify=True),
             )

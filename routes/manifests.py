@@ -28,7 +28,9 @@ class Metadata(Model):
     annotations: dict[str, str] | None = None
 
 
-class SecretKeyRef(Model):
+class KeyRef(Model):
+    """A key of a Secret or ConfigMap."""
+
     name: str
     key: str
 
@@ -90,7 +92,7 @@ class Arguments(Model):
 
 
 class ConfigMapKeySemaphore(Model):
-    config_map_key_ref: SecretKeyRef
+    config_map_key_ref: KeyRef
 
 
 class Synchronization(Model):
@@ -180,7 +182,7 @@ class WebhookContext(Model):
 
 class GitHubSource(Model):
     webhook: WebhookContext
-    webhook_secret: SecretKeyRef
+    webhook_secret: KeyRef
     organizations: list[str]
     events: list[str]
     content_type: Literal["json"] = "json"
@@ -225,12 +227,12 @@ class JetStream(Model):
 
 class Tls(Model):
     insecure_skip_verify: bool | None = None
-    ca_cert_secret: SecretKeyRef | None = Field(None, alias="caCertSecret")
+    ca_cert_secret: KeyRef | None = Field(None, alias="caCertSecret")
 
 
 class JetStreamExotic(Model):
     url: str
-    access_secret: SecretKeyRef
+    access_secret: KeyRef
     stream_config: str
     tls: Tls
 

@@ -1,6 +1,7 @@
 """The compiler: what every stack must have, whatever its settings. The whole documents are the goldens."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 
 from cli.stacks import compiled, read_settings, stack_names
 from routes import FAMILIES, manifests
-from routes.compiler import CompiledStack, compile_stack
+from routes.compiler import CompiledStack, _any_of, compile_stack
 from routes.contract import PARAMETERS, TEMPLATES
 from routes.manifests import Manifest
 from routes.settings import parse_settings
@@ -207,3 +208,14 @@ def test_a_misspelt_field_cannot_be_emitted() -> None:
 def test_the_stacks_file_alone_is_enough_to_render() -> None:
     for name in stack_names():
         assert compiled(name).objects() == compile_stack(FAMILIES, read_settings(name)).objects()
+
+
+def test_texts_are_compared_letter_for_letter() -> None:
+    pattern = _any_of(("dependabot[bot]", 'a "quoted" \\ one'))
+    for text, same in (
+        ("dependabot[bot]", True),
+        ('a "quoted" \\ one', True),
+        ("dependabotb", False),
+        ("xdependabot[bot]", False),
+    ):
+        assert bool(re.search(pattern, json.dumps([text]))) is same
