@@ -47,6 +47,16 @@ class Cluster:
             found.setdefault(delivery_of(workflow), []).append(workflow)
         return found
 
+    def settled(self, delivery: str) -> Workflow:
+        """The one Workflow of a delivery, once the workflow-controller writes nothing more about it."""
+        for _ in range(30):
+            (before,) = self.workflows()[delivery]
+            time.sleep(1)
+            (after,) = self.workflows()[delivery]
+            if after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]:
+                return after
+        raise TimeoutError(f"the Workflow of {delivery} changes all the time")
+
     def watch(self) -> Watcher:
         return Watcher(self.api, self.namespace)
 
@@ -133,8 +143,3 @@ def story(cluster: Cluster) -> Story:
 def watcher(cluster: Cluster) -> Iterator[Watcher]:
     with cluster.watch() as watching:
         yield watching
-
-
-def settled(seconds: float = 1.5) -> None:
-    """Time for the workflow-controller to write what it still has to about Workflows that finished."""
-    time.sleep(seconds)

@@ -12,7 +12,7 @@ from kubernetes import client
 
 from cli.delivery import WORKFLOWS, Watcher, Workflow
 from payloads import one_of_each
-from tests.e2e.conftest import SECONDS, Cluster, settled
+from tests.e2e.conftest import SECONDS, Cluster
 
 SUBMITTER = "argo-events-workflow-submitter"
 VERBS = (
@@ -99,9 +99,7 @@ def finished(cluster: Cluster, watcher: Watcher) -> Workflow:
     """A Workflow that a Sensor started, finished and left alone by the controller."""
     posted = cluster.sender.post(one_of_each()["ic"])
     assert watcher.of([posted.delivery], seconds=SECONDS)
-    settled()
-    (workflow,) = cluster.workflows()[posted.delivery]
-    return workflow
+    return cluster.settled(posted.delivery)
 
 
 CHANGES: dict[str, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from cli.delivery import Sender, Watcher, delivery_of, parameters_of, phase_of
 from payloads import one_of_each
-from tests.e2e.conftest import SECONDS, Cluster, Story, settled, silent
+from tests.e2e.conftest import SECONDS, Cluster, Story, silent
 
 CODERTOCAT = {"owner": "Codertocat", "repo": "Hello-World"}
 OCTO = {"owner": "octo-org", "repo": "octo-repo"}
@@ -160,8 +160,7 @@ def test_the_same_delivery_twice_is_one_workflow(cluster: Cluster, watcher: Watc
     payload = one_of_each()[dependency]
     first = cluster.sender.post(payload)
     ((workflow, _),) = watcher.of([first.delivery], seconds=SECONDS)
-    settled()
-    (finished,) = cluster.workflows()[first.delivery]
+    finished = cluster.settled(first.delivery)
     again = cluster.sender.post(payload, delivery=first.delivery)
     assert again.status == 200
     after = cluster.sender.post(payload)
