@@ -43,6 +43,14 @@ class StackFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Up:
+    """How many resources were created, updated, the same, …, and the stack's outputs."""
+
+    changes: dict[str, int]
+    outputs: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class LabStack:
     """Stack `name`: the settings of `Pulumi.<settings_of>.yaml`, with `overrides` (keys without the project's name).
 
@@ -58,11 +66,11 @@ class LabStack:
     def folder(self) -> Path:
         return Layout().state / "stacks" / self.name
 
-    def up(self) -> dict[str, int]:
-        """Bring the stack up; how many resources were created, updated, the same, … Raises StackFailed."""
+    def up(self) -> Up:
+        """Bring the stack up. Raises StackFailed."""
         with _Said() as said:
             result = self._stack().up(on_event=said.hear, color="never")
-        return _by_name(result.summary.resource_changes)
+        return Up(_by_name(result.summary.resource_changes), {key: out.value for key, out in result.outputs.items()})
 
     def preview(self) -> dict[str, int]:
         """What `up` would do. Raises StackFailed."""
@@ -83,8 +91,9 @@ class LabStack:
     def _stack(self) -> automation.Stack:
         self._write_settings()
         stack = self._select()
-        stack.cancel()  # what an `up` that was killed has left locked
         layout = Layout()
+        if any((layout.pulumi_state / ".pulumi/locks").rglob("*.json")):
+            stack.cancel()  # an `up` that was killed has left it locked
         secrets = {"webhookSecretValue": layout.webhook_secret, "eventBusAccessValue": layout.nats_access(self.account)}
         for key in SECRETS:
             if f"{PROJECT}:{key}" not in self._written():
@@ -159,9 +168,8 @@ class _Said:
                 console.print(f"  {metadata.op.value:<8} {kind:<32} {name}", soft_wrap=True)
 
 
-def write_webhook(layout: Layout) -> None:
-    """Says where stack `lab` takes deliveries, to whoever runs a command inside."""
-    service = LabStack("lab").outputs()["webhook"]
+def write_webhook(service: Mapping[str, str], layout: Layout) -> None:
+    """Says where stack `lab` takes deliveries, its output `webhook`, to whoever runs a command inside."""
     name, namespace, _ = service["service"].split(".")
     port = service["service"].rpartition(":")[2]
     address = client.CoreV1Api(config.new_client_from_config()).read_namespaced_service(name, namespace).spec.cluster_ip
@@ -179,16 +187,16 @@ def up(stack: str = "lab") -> None:
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     try:
-        changes = LabStack(stack).up()
+        result = LabStack(stack).up()
     except StackFailed as error:
         if ended:
             raise typer.Exit(130) from None
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     if stack == "lab":
-        write_webhook(Layout())
-    told = ", ".join(f"{count} {operation}" for operation, count in sorted(changes.items()))
-    console.print(f"Stack {stack} is up: {'no changes' if set(changes) == {'same'} else told}.")
+        write_webhook(result.outputs["webhook"], Layout())
+    told = ", ".join(f"{count} {operation}" for operation, count in sorted(result.changes.items()))
+    console.print(f"Stack {stack} is up: {'no changes' if set(result.changes) == {'same'} else told}.")
 
 
 @app.command()
