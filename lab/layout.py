@@ -145,7 +145,8 @@ class Layout:
             "TMPDIR": str(self.temporary),
             "PATH": os.pathsep.join([str(self.bin), str(Path(sys.executable).parent), search_path()]),
             "PULUMI_HOME": str(self.pulumi_home),
-            "PULUMI_BACKEND_URL": f"file://{self.pulumi_state}",
+            # Without the files of attributes beside each, which a killed Pulumi leaves empty and then cannot read.
+            "PULUMI_BACKEND_URL": f"file://{self.pulumi_state}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

@@ -37,6 +37,8 @@ logging.getLogger("grpc").setLevel(logging.CRITICAL)
 
 Config = dict[str, Any]
 
+CUT_SHORT = "Pulumi was ended before it could say anything. `make up` goes on from where it was."
+
 
 class StackFailed(Exception):
     """Pulumi could not do it; the text is what it said."""
@@ -152,7 +154,8 @@ class _Said:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if isinstance(error, automation.CommandError | subprocess.CalledProcessError):
-            raise StackFailed("\n".join(self._errors) or str(error)) from None
+            last = str(error).rpartition("stderr:")[2].strip()
+            raise StackFailed("\n".join(self._errors) or last or CUT_SHORT) from None
 
     def hear(self, event: EngineEvent) -> None:
         if (diagnostic := event.diagnostic_event) and not diagnostic.ephemeral:
