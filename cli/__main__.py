@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.delivery import Posted, Sender, Watcher, Workflow, parameters_of, phase_of
+from cli.delivery import Posted, Sender, Watcher, Workflow, delivery_of, parameters_of, phase_of
 from cli.stacks import compiled, stack_names
 from payloads import Payload, one_of_each
 from routes.compiler import PREFIX
@@ -98,7 +98,7 @@ def deliver(
         workflows = watcher.of([p.delivery for p in accepted], seconds=seconds if file is None else min(seconds, 15))
     by_delivery: dict[str, list[tuple[Workflow, float]]] = {}
     for workflow, seen in workflows:
-        by_delivery.setdefault(workflow["metadata"]["annotations"][f"{PREFIX}/delivery"], []).append((workflow, seen))
+        by_delivery.setdefault(delivery_of(workflow), []).append((workflow, seen))
     console.print(_table(posted, by_delivery, console.width))
     console.print("ms: from the POST to the Workflow. A route's rate makes its second delivery wait.", style="dim")
     everything = all(

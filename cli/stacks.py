@@ -9,7 +9,7 @@ import yaml
 
 from routes import FAMILIES
 from routes.compiler import CompiledStack, compile_stack
-from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings
+from routes.settings import PROJECT, SettingsError, StackSettings, parse_settings, settings_in
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,13 +31,7 @@ def read_settings(stack: str, root: Path = ROOT) -> StackSettings:
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise SettingsError(f"{path.name} has no config; write at least:\nconfig:\n  {PROJECT}:kubeContext: my-cluster")
-    settings = {
-        key: value
-        for name, value in config.items()
-        for project, _, key in (str(name).partition(":"),)
-        if project == PROJECT and key not in SECRETS
-    }
-    return parse_settings(settings, source=path.name)
+    return parse_settings(settings_in(config), source=path.name)
 
 
 def compiled(stack: str, root: Path = ROOT) -> CompiledStack:

@@ -7,18 +7,12 @@ import json
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings
+from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings, settings_in
 
 
 def read_settings() -> StackSettings:
     """The settings of the stack that runs. Raises RunError with every wrong one."""
-    config = get_config_env() | CONFIG.get()
-    settings = {
-        key: _value(value)
-        for name, value in config.items()
-        for project, _, key in (name.partition(":"),)
-        if project == PROJECT and key not in SECRETS
-    }
+    settings = {key: _value(value) for key, value in settings_in(get_config_env() | CONFIG.get()).items()}
     try:
         return parse_settings(settings, source=f"Pulumi.{pulumi.get_stack()}.yaml")
     except SettingsError as error:

@@ -44,10 +44,12 @@ class Verdicts:
     async def _watch(self) -> None:
         began: dict[str, float] = {}
         told: set[tuple[str, bool]] = set()
+        api: client.ApiClient | None = None
         while True:
             await asyncio.sleep(1)
             try:
-                unmet = await asyncio.to_thread(self._unmet)
+                api = api or config.new_client_from_config(context=self.kube_context)
+                unmet = await asyncio.to_thread(list, self._look(api))
             except Exception:  # a cluster that cannot be reached is Pulumi's to tell
                 continue
             now = time.monotonic()
@@ -57,9 +59,6 @@ class Verdicts:
                 if now - began[name] > PATIENCE_SECONDS and (words, last) not in told:
                     told.add((words, last))
                     (pulumi.log.error if last else pulumi.log.warn)(words)
-
-    def _unmet(self) -> list[tuple[str, str]]:
-        return list(self._look(config.new_client_from_config(context=self.kube_context)))
 
     def _look(self, api: client.ApiClient) -> Iterator[tuple[str, str]]:
         """Each object that is there and whose conditions are not all True, and what the engine says of it."""

@@ -67,18 +67,19 @@ def up() -> None:
         read_settings("lab")  # a typo is told before anything is built
         before = host.running()
         lab = host.start(console)
-        reused = lab == before
-        console.print(f"The lab runs{' already' if reused else ''}. Stack lab:", highlight=False)
+        stands = lab == before
+        console.print(f"The lab runs{' already' if stands else ''}. Stack lab:", highlight=False)
         try:
             with host.exclusive(lab.layout, "make up"):
                 _inside(lab, "lab.stack", "up")
+            stands = True
+            console.print("One delivery of each kind:", highlight=False)
+            _inside(lab, "cli", "deliver")
         except KeyboardInterrupt:
-            if reused:
+            if stands:
                 raise Stopped("Stopped; the lab still runs. `make up` goes on from there.") from None
             host.down()
             raise
-        console.print("One delivery of each kind:", highlight=False)
-        _inside(lab, "cli", "deliver")
         console.print(
             f"Up in {time.monotonic() - began:.0f} s. Next: make status, make deliver FILE=… EVENT=…, make shell,"
             " make down.",

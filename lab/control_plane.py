@@ -17,7 +17,6 @@ from lab.layout import (
     NATS_ACCOUNTS,
     NATS_MONITOR_PORT,
     NATS_PORT,
-    NATS_URL,
     SERVICE_NETWORK,
     WORKFLOWS_NAMESPACE,
     Layout,
@@ -61,7 +60,7 @@ def _private(path: Path, text: str) -> None:
 
 
 def write_state(layout: Layout) -> None:
-    """All files that the components read: tokens, kubeconfig, NATS access, Pulumi's passphrase, the facts."""
+    """All files that the components read: tokens, kubeconfig, Pulumi's passphrase, secrets of NATS and the webhook."""
     for folder in (layout.data, layout.logs, layout.certs, layout.pulumi_state):
         folder.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(24)
@@ -73,15 +72,6 @@ def write_state(layout: Layout) -> None:
     _private(layout.nats_config, _nats_config(layout, passwords))
     _private(layout.webhook_secret, secrets.token_hex(32))
     _private(layout.passphrase, secrets.token_hex(16) + "\n")
-    facts = {
-        "api_server": API_URL,
-        "nats": NATS_URL,
-        "kubeconfig": str(layout.kubeconfig),
-        "context": "lab",
-        "bin": str(layout.bin),
-        "pulumi_home": str(layout.pulumi_home),
-    }
-    layout.facts.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def _kubeconfig(layout: Layout, token: str) -> dict[str, object]:

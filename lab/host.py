@@ -9,9 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,42 +111,21 @@ class Lab:
 
     layout: Layout
     pid: int
-    facts: Mapping[str, str] = field(default_factory=dict)
 
-    def argv(self, command: Sequence[str], cwd: Path | str | None = None) -> list[str]:
-        """The command line that runs `command` inside the lab, in `cwd` (default: here)."""
+    def argv(self, command: Sequence[str]) -> list[str]:
+        """The command line that runs `command` inside the lab, in the folder that we are in."""
         enter = [_path("nsenter"), f"--target={self.pid}", "--mount", "--net", "--pid"]
         if not _same_user_namespace(self.pid):
             enter += ["--user", "--preserve-credentials"]
-        where = str(cwd or Path.cwd())
-        return [*enter, "--", "/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", where, *command]
+        return [*enter, "--", "/bin/sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(Path.cwd()), *command]
 
-    def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    def env(self) -> dict[str, str]:
         """The environment for a command inside: KUBECONFIG, PATH, Pulumi's settings."""
-        return {**os.environ, **self.layout.environment(), **(extra or {})}
+        return {**os.environ, **self.layout.environment()}
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | str | None = None,
-        env: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> "subprocess.CompletedProcess[Any]":
-        """subprocess.run inside the lab; `env` is added to the lab's own."""
-        check = options.pop("check", False)
-        return subprocess.run(self.argv(argv, cwd), env=self.env(env), check=check, **options)
-
-    def popen(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | str | None = None,
-        env: Mapping[str, str] | None = None,
-        **options: Any,
-    ) -> "subprocess.Popen[Any]":
-        """subprocess.Popen inside the lab."""
-        return subprocess.Popen(self.argv(argv, cwd), env=self.env(env), **options)
+    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+        """subprocess.Popen inside the lab, in the folder that we are in."""
+        return subprocess.Popen(self.argv(argv), env=self.env(), **options)
 
 
 def _same_user_namespace(pid: int) -> bool:
@@ -178,7 +157,7 @@ def running(layout: Layout | None = None) -> Lab | None:
     owner, status = _owner(layout), read_status(layout)
     if owner is None or not owner.alive or status is None or not status["ready"]:
         return None
-    return Lab(layout, int(status["pid"]), json.loads(layout.facts.read_text()))
+    return Lab(layout, int(status["pid"]))
 
 
 def require(layout: Layout | None = None) -> Lab:

@@ -23,7 +23,6 @@ WORKFLOWS_NAMESPACE = "lab-workflows"
 """Where workflow-controller reads its own ConfigMap; it serves every namespace."""
 
 API_URL = f"https://{LAB_ADDRESS}:{API_PORT}"
-NATS_URL = f"tls://{LAB_ADDRESS}:{NATS_PORT}"
 
 PULUMI_KUBERNETES = "4.26.0"
 
@@ -95,10 +94,6 @@ class Layout:
     @property
     def passphrase(self) -> Path:
         return self.state / "pulumi-passphrase"
-
-    @property
-    def facts(self) -> Path:
-        return self.state / "lab.json"
 
     @property
     def status(self) -> Path:

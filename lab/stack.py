@@ -13,7 +13,6 @@ import runpy
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +53,12 @@ class Up:
 
 @dataclass(frozen=True)
 class LabStack:
-    """Stack `name`: the settings of `Pulumi.<settings_of>.yaml`, with `overrides` (keys without the project's name).
+    """Stack `name`: the settings of `Pulumi.lab.yaml`, with `overrides` (keys without the project's name).
 
     `account` is its account at the lab's NATS.
     """
 
     name: str
-    settings_of: str = "lab"
     overrides: Mapping[str, object] | None = None
     account: str = "lab"
 
@@ -112,7 +110,7 @@ class LabStack:
 
     def _write_settings(self) -> None:
         """The clone's settings, with what Pulumi had encrypted before."""
-        document: Config = yaml.safe_load((CLONE / f"Pulumi.{self.settings_of}.yaml").read_text())
+        document: Config = yaml.safe_load((CLONE / "Pulumi.lab.yaml").read_text())
         encrypted = {key: value for key, value in self._written().items() if key.removeprefix(f"{PROJECT}:") in SECRETS}
         overrides = {f"{PROJECT}:{key}": value for key, value in (self.overrides or {}).items()}
         document["config"] = document["config"] | overrides | encrypted
@@ -211,12 +209,6 @@ def destroy(stack: str = "lab") -> None:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
     console.print(f"Stack {stack} is gone.")
-
-
-@app.command()
-def outputs(stack: str = "lab") -> None:
-    """The stack's outputs as JSON."""
-    json.dump(LabStack(stack).outputs(), sys.stdout, indent=2)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import json
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -36,6 +36,9 @@ SECRETS = {
     "eventBusAccessValue": "`username: …` and `password: …` of an existing NATS, where eventBus.access.kind is config",
 }
 """Config keys that hold secrets. They go from Pulumi's config into a Secret and nowhere else."""
+
+
+T = TypeVar("T")
 
 
 class SettingsError(ValueError):
@@ -284,6 +287,16 @@ class StackSettings(Model):
     def rate(self, route: Route) -> Rate:
         changed = self.route(route).rate
         return Rate(limit=changed.limit, unit=changed.unit) if changed else route.rate
+
+
+def settings_in(config: Mapping[str, T]) -> dict[str, T]:
+    """This project's settings in a whole stack config, `project:key` by key, without its secrets."""
+    return {
+        key: value
+        for name, value in config.items()
+        for project, _, key in (str(name).partition(":"),)
+        if project == PROJECT and key not in SECRETS
+    }
 
 
 def parse_settings(config: Mapping[str, object], *, source: str) -> StackSettings:
