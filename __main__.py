@@ -67,7 +67,7 @@ families = [
     for name, sensors in stack.sensors.items()
 ]
 engine = Engine(kube_context=settings.kube_context, monitor=monitor_of(settings), seconds=seconds)
-sensors = [sensor for family in stack.sensors.values() for sensor in family]
+sensors = stack.all_sensors()
 event_source = GitHubEventSource(
     "webhook",
     GitHubEventSourceArgs(

@@ -126,10 +126,12 @@ def start() -> None:
 
 
 @app.command()
-def build() -> None:
+def build(
+    tools: Annotated[list[str] | None, typer.Argument(help="Tools, as in lab/engine/<tool>. None: all.")] = None,
+) -> None:
     """Only build what is missing in the cache."""
     with _told():
-        build_missing(console)
+        build_missing(console, *tools or ())
 
 
 @app.command()

@@ -127,7 +127,8 @@ class Builder:
         """Raises LabError when the disk plainly cannot hold the build."""
         cold = [tool for tool in tools if self._is_cold(tool)]
         needs = {cache_root(): float(RESULT_GB)}
-        cold_gb = sum(tool.cold_gb for tool in cold)
+        by_module = {tool.module: tool.cold_gb for tool in sorted(cold, key=lambda tool: tool.cold_gb)}
+        cold_gb = sum(by_module.values())  # tools of one module share what is compiled
         needs[self._caches.compiled] = cold_gb * 0.6
         needs[self._caches.modules] = cold_gb * 0.4
         per_disk: dict[int, tuple[float, float]] = {}
@@ -401,15 +402,18 @@ def _progress(console: Console, tools: list[Tool]) -> Iterator[Report]:
         yield BarReport(progress, tools)
 
 
-def build_missing(console: Console) -> None:
-    """Build what the cache lacks; returns at once when it lacks nothing. Raises LabError."""
-    tools = missing_tools()
+def build_missing(console: Console, *names: str) -> None:
+    """Build those of the named tools (none: all) that the cache lacks; returns at once when it lacks none.
+
+    Raises LabError.
+    """
+    tools = missing_tools(*names)
     if not tools:
         return
     minutes = sum(tool.minutes for tool in tools)
     console.print(
         f"The engine is built once: {', '.join(tool.name for tool in tools)}. On 2 cores with nothing cached "
-        f"this takes about {minutes:.0f} minutes and {COLD_BUILD_GB} GB; later starts take seconds.",
+        f"this takes up to {max(minutes, 6):.0f} minutes and {COLD_BUILD_GB} GB; later starts take seconds.",
         highlight=False,
         soft_wrap=True,
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +62,13 @@ TOOLS = (
         crds=("manifests/base/crds",),
     ),
     Tool(
+        name="explain",
+        packages={".": "argo-events-explain"},
+        module="github.com/argoproj/argo-events",
+        minutes=0.5,
+        cold_gb=4,
+    ),
+    Tool(
         name="argo-workflows",
         packages={"github.com/argoproj/argo-workflows/v3/cmd/workflow-controller": "workflow-controller"},
         module="github.com/argoproj/argo-workflows/v3",
@@ -109,11 +117,10 @@ def fingerprint(tool: Tool, sources: dict[str, bytes]) -> str:
 
 
 def read_sources(tool: Tool) -> dict[str, bytes]:
-    wanted = ("go.mod", "go.sum")
     return {
         path.name: path.read_bytes()
         for path in sorted(tool.folder.iterdir())
-        if path.name in wanted or path.suffix == ".go"
+        if path.name in ("go.mod", "go.sum") or path.suffix in (".go", ".s")
     }
 
 
@@ -122,10 +129,18 @@ def built_folder(tool: Tool, root: Path | None = None) -> Path:
     return (root or cache_root()) / "engine" / f"{tool.name}-{fingerprint(tool, read_sources(tool))}"
 
 
-def missing_tools() -> list[Tool]:
-    """The tools that the cache does not hold. Raises LabError when the cache cannot even be read."""
+def tools_named(names: Sequence[str]) -> list[Tool]:
+    """The tools of these names; all for none. Raises LabError for a name that no tool has."""
+    unknown = set(names) - {tool.name for tool in TOOLS}
+    if unknown:
+        raise LabError(f"There is no tool {', '.join(sorted(unknown))}; there are {', '.join(t.name for t in TOOLS)}.")
+    return [tool for tool in TOOLS if not names or tool.name in names]
+
+
+def missing_tools(*names: str) -> list[Tool]:
+    """Those of the named tools (none: all) that the cache lacks. Raises LabError when it cannot even be read."""
     try:
-        return [tool for tool in TOOLS if not built_folder(tool).is_dir()]
+        return [tool for tool in tools_named(names) if not built_folder(tool).is_dir()]
     except PermissionError as error:
         raise LabError(
             f"The cache {cache_root()} cannot be read: {error.strerror}.\n"

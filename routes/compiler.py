@@ -22,7 +22,7 @@ from routes.contract import (
     WorkflowName,
 )
 from routes.manifests import Manifest
-from routes.model import BranchIn, Condition, Delivery, Family, Is, NamedLike, NotOneOf, OneOf, Route
+from routes.model import EVENT, BranchIn, Condition, Delivery, Family, Is, NamedLike, NotOneOf, OneOf, Route
 from routes.settings import (
     ConfigWebhookSecret,
     ExistingWebhookSecret,
@@ -66,6 +66,10 @@ class CompiledStack:
     sensors: Mapping[str, list[Manifest]]
     event_source: Manifest
 
+    def all_sensors(self) -> list[Manifest]:
+        """The Sensors of all families."""
+        return [sensor for family in self.sensors.values() for sensor in family]
+
     def objects(self) -> list[Manifest]:
         """All objects, in an order in which they can be applied."""
         first = (self.namespace, self.webhook_secret, self.event_bus_access, self.event_bus)
@@ -73,7 +77,7 @@ class CompiledStack:
             *(manifest for manifest in first if manifest),
             *self.access,
             *self.templates,
-            *(sensor for family in self.sensors.values() for sensor in family),
+            *self.all_sensors(),
             self.event_source,
         ]
 
@@ -149,16 +153,27 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
 
 
 def _filters(delivery: Delivery, settings: StackSettings) -> m.Filters:
-    conditions = (OneOf("action", delivery.actions), *delivery.where) if delivery.actions else delivery.where
-    filters = [_filter for condition in conditions for _filter in _compile(condition, settings)]
+    # The event stays first: it is always there, and what fails it is not looked at further.
+    filters = [f for _, f in _compiled(delivery, settings)]
     return m.Filters(
         exprs=[f for f in filters if isinstance(f, m.ExprFilter)] or None,
-        # The event first: it is always there, and what fails it is not looked at further.
-        data=[
-            m.DataFilter(path="body.X-GitHub-Event", value=[f"^{delivery.event}$"]),
-            *(f for f in filters if isinstance(f, m.DataFilter)),
-        ],
+        data=[f for f in filters if isinstance(f, m.DataFilter)],
     )
+
+
+def conditions_of(delivery: Delivery, settings: StackSettings) -> tuple[list[Condition], list[Condition]]:
+    """The condition that each of a dependency's `exprs`, and each of its `data` filters, comes from."""
+    compiled = list(_compiled(delivery, settings))
+    return (
+        [condition for condition, f in compiled if isinstance(f, m.ExprFilter)],
+        [condition for condition, f in compiled if isinstance(f, m.DataFilter)],
+    )
+
+
+def _compiled(delivery: Delivery, settings: StackSettings) -> Iterator[tuple[Condition, m.DataFilter | m.ExprFilter]]:
+    for condition in delivery.conditions:
+        for compiled in _compile(condition, settings):
+            yield condition, compiled
 
 
 def _compile(condition: Condition, settings: StackSettings) -> Iterator[m.DataFilter | m.ExprFilter]:
@@ -168,6 +183,8 @@ def _compile(condition: Condition, settings: StackSettings) -> Iterator[m.DataFi
     JSON text of a list with the value, or of an empty list. So type and text are both compared: null is not "null".
     """
     match condition:
+        case OneOf(path, (event,)) if path == EVENT:
+            yield m.DataFilter(path=f"body.{EVENT}", value=[f"^{event}$"])
         case OneOf(path, values):
             yield m.DataFilter(path=f"[body.{path}]", value=[_any_of(values)])
         case NotOneOf(path, values):

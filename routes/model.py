@@ -88,6 +88,9 @@ class BranchIn:
     or_named_at: str
 
 
+EVENT = "X-GitHub-Event"
+"""The header, which the EventSource puts into the body under this name."""
+
 Condition = OneOf | NotOneOf | Is | NamedLike | BranchIn
 
 
@@ -102,6 +105,12 @@ class Delivery:
     event: str
     actions: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All that a delivery must meet: first its event, then its action, then `where`."""
+        actions = (OneOf("action", self.actions),) if self.actions else ()
+        return (OneOf(EVENT, (self.event,)), *actions, *self.where)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+// Empty: it lets engine.go declare functions whose bodies the engine has.
