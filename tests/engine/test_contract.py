@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from cli.stacks import read_settings, stack_names
 from lab.errors import LabError
 from routes import FAMILIES
 from routes.compiler import CompiledStack, compile_stack
+from routes.external_templates import problems
 from routes.manifests import Manifest
 from tests.engine.workflows import Validation, Verdict
 
@@ -105,6 +107,30 @@ def test_a_template_that_is_not_there_is_named(validation: Validation) -> None:
 
 def test_an_argument_that_the_template_does_not_declare_is_no_error_to_the_controller(validation: Validation) -> None:
     assert validation.check([template()], [workflow({"name": "taskId", "value": ""})]) == Verdict([""], [""])
+
+
+@pytest.mark.parametrize(
+    ("declaration", "runs"),
+    [
+        ({}, False),
+        ({"value": "large"}, True),
+        ({"value": ""}, True),
+        ({"value": 0}, True),
+        ({"value": None}, False),
+        ({"default": "large"}, False),
+        ({"valueFrom": {"default": "large"}}, False),
+        ({"valueFrom": {"configMapKeyRef": {"name": "models", "key": "model"}}}, True),
+        ({"valueFrom": {"configMapKeyRef": {"name": "models", "key": "model"}, "default": "large"}}, True),
+    ],
+)
+def test_a_parameter_that_nobody_sends_is_wrong_where_the_controller_would_not_run_it(
+    validation: Validation, declaration: dict[str, Any], runs: bool
+) -> None:
+    # Not here: `supplied` and `event`, which pass validation and fail right after it, in setGlobalParameters.
+    declaring = template({"name": "model"} | declaration)
+    (told,) = validation.check([declaring], [workflow()]).workflows
+    assert (not told) is runs
+    assert (not problems([declaring], {"t": []})) is runs
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "nothing", '{"workflow": []}', '{"templates": []} {}'])
