@@ -7,6 +7,7 @@ from components.access import Access, AccessArgs
 from components.engine import Engine, monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
+from components.external_templates import ExternalTemplates
 from components.objects import declare
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.stack_config import read_secret, read_settings
@@ -20,6 +21,14 @@ from routes.settings import NativeEventBus
 
 settings = read_settings()
 stack = compile_stack(FAMILIES, settings)
+
+if settings.check_templates and stack.external_templates:
+    ExternalTemplates(
+        kube_context=settings.kube_context,
+        namespace=settings.namespace,
+        makes_namespace=settings.create_namespace,
+        wanted=stack.external_templates,
+    ).check()
 
 cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
 on_cluster = pulumi.ResourceOptions(provider=cluster)

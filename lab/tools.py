@@ -76,6 +76,14 @@ TOOLS = (
         cold_gb=3,
         crds=("manifests/base/crds/minimal",),
     ),
+    # A program of ours over argo-workflows' packages, for the tests: compiled once the controller is.
+    Tool(
+        name="validate",
+        packages={".": "argo-workflows-validate"},
+        module="github.com/argoproj/argo-workflows/v3",
+        minutes=1,
+        cold_gb=0.5,
+    ),
     Tool(
         name="pulumi",
         packages={"github.com/pulumi/pulumi/pkg/v3/cmd/pulumi": "pulumi"},

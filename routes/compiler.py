@@ -55,7 +55,10 @@ EMPTY = '!""'
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledStack:
-    """A stack's objects by what makes them. `sensors` is by family; a Secret holds no data here."""
+    """A stack's objects by what makes them. `sensors` is by family; a Secret holds no data here.
+
+    `external_templates` are WorkflowTemplates that are not the stack's, with the parameters that routes send them.
+    """
 
     namespace: Manifest | None
     webhook_secret: Manifest | None
@@ -63,6 +66,7 @@ class CompiledStack:
     event_bus: Manifest
     access: list[Manifest]
     templates: list[Manifest]
+    external_templates: Mapping[str, list[str]]
     sensors: Mapping[str, list[Manifest]]
     event_source: Manifest
 
@@ -96,6 +100,7 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
         event_bus=_event_bus(settings),
         access=list(_access(settings)),
         templates=_templates(settings),
+        external_templates=_external_templates(routes, settings),
         sensors={
             family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
         },
@@ -380,6 +385,13 @@ def _templates(settings: StackSettings) -> list[Manifest]:
         ).manifest()
         for template, parameters in TEMPLATES.items()
     ]
+
+
+def _external_templates(routes: Iterable[Route], settings: StackSettings) -> dict[str, list[str]]:
+    if settings.workflow_templates == "managed":
+        return {}
+    started = {route.template for route in routes}
+    return {str(template): list(names) for template, names in TEMPLATES.items() if template in started}
 
 
 def _access(settings: StackSettings) -> Iterator[Manifest]:

@@ -247,6 +247,12 @@ class StackSettings(Model):
         description="external: the WorkflowTemplates are yours; managed: written from the contract, with empty bodies",
         examples=["external"],
     )
+    check_templates: bool = Field(
+        True,
+        description="false: external WorkflowTemplates are not read and compared at preview"
+        " (a cluster that cannot be reached)",
+        examples=["true"],
+    )
     workflow_ttl_seconds: int = Field(
         345_600,
         ge=60,

@@ -17,6 +17,7 @@ from pulumi.runtime.settings import get_root_resource
 
 from cli.stacks import ROOT
 from components.engine import Engine
+from components.external_templates import ExternalTemplates
 from components.verdicts import Verdicts
 from routes.manifests import Manifest
 from routes.settings import PROJECT, SECRETS
@@ -130,8 +131,9 @@ def run_stack(stack: str, *, preview: bool = False, secrets: bool = True, **chan
 
 @dataclass
 class Waits:
-    """What would have been waited for on a cluster."""
+    """What would have been looked at and waited for on a cluster."""
 
+    templates: list[ExternalTemplates] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
     sensors: list[Manifest] = field(default_factory=list)
     event_sources: list[Manifest] = field(default_factory=list)
@@ -148,6 +150,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(Engine, "subscribed", lambda engine, sensors: happened.subscribed(engine, sensors))
     monkeypatch.setattr(Engine, "listening", lambda _, event_source: happened.event_sources.append(event_source))
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
+    monkeypatch.setattr(ExternalTemplates, "check", lambda templates: happened.templates.append(templates))
     yield happened
     set_all_config({}, [])
 

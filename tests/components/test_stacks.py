@@ -5,6 +5,7 @@ import pytest
 
 from cli.stacks import compiled, stack_names
 from components.engine import Engine
+from components.external_templates import ExternalTemplates
 from routes.manifests import Manifest
 from tests.components.conftest import Waits, named, run_stack
 
@@ -128,6 +129,32 @@ def test_a_secret_in_the_clear_is_refused() -> None:
 def test_wrong_config_is_refused_before_anything_is_made() -> None:
     with pytest.raises(pulumi.RunError, match=r"(?s)Pulumi\.lab\.yaml: 2 settings are wrong.*retryMinutes.*namespce"):
         run_stack("lab", namespce="x", retryMinutes=0)
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_templates_that_are_not_the_stacks_are_looked_at(waits: Waits, preview: bool) -> None:
+    run_stack("dev", preview=preview)
+    (looked,) = waits.templates
+    assert (looked.kube_context, looked.namespace, looked.makes_namespace) == ("dev", "argo-events", False)
+    assert looked.wanted == compiled("dev").external_templates
+
+
+def test_templates_of_a_stack_that_writes_them_or_does_not_want_to_know_are_not_looked_at(waits: Waits) -> None:
+    run_stack("lab")
+    run_stack("dev", checkTemplates=False)
+    assert not waits.templates
+
+
+def test_wrong_templates_are_told_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_: ExternalTemplates) -> None:
+        raise pulumi.RunError("1 thing is wrong")
+
+    made: list[str] = []
+    monkeypatch.setattr(ExternalTemplates, "check", wrong)
+    monkeypatch.setattr(pulumi.ProviderResource, "__init__", lambda *args, **_: made.append(args[2]))
+    with pytest.raises(pulumi.RunError, match="1 thing is wrong"):
+        run_stack("dev")
+    assert not made
 
 
 def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
