@@ -64,6 +64,10 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)
 
+.PHONY: show
+show: $(VENV)/.ready ## A stack's route table: make show STACK=dev
+	@$(RUN) cli show --stack $(STACK)
+
 .PHONY: settings
 settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 	@$(RUN) cli settings
