@@ -76,6 +76,10 @@ settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
 
+.PHONY: docs
+docs: $(VENV)/.ready ## Write docs/routes.md anew
+	@$(RUN) cli show --stack dev --markdown > docs/routes.md
+
 .PHONY: lint
 lint: $(VENV)/.ready ## ruff and mypy
 	@$(VENV)/bin/ruff check .

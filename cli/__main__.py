@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.delivery import Posted, Sender, Watcher, Workflow, delivery_of, parameters_of, phase_of
-from cli.show import route_table
+from cli.show import markdown, route_table
 from cli.stacks import compiled, read_settings, stack_names
 from payloads import Payload, one_of_each
 from routes.compiler import PREFIX
@@ -49,13 +49,21 @@ def render(stack: Stack = "dev") -> None:
 
 
 @app.command()
-def show(stack: Stack = "dev") -> None:
+def show(
+    stack: Stack = "dev",
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As Markdown, with the contract: docs/routes.md.")
+    ] = False,
+) -> None:
     """Show the route table of a stack: what each Sensor fires on, what it starts, and how often."""
     try:
         settings = read_settings(stack)
     except SettingsError as error:
         fail(str(error))
-    console.print(route_table(settings, console.width))
+    if as_markdown:
+        typer.echo(markdown(stack, settings), nl=False)
+    else:
+        console.print(route_table(settings, console.width))
 
 
 @app.command()

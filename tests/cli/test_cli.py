@@ -1,21 +1,16 @@
 """The command line: what it prints, and its first error messages."""
 
-import io
 import json
-import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
 from cli.delivery import Sender, signature
-from cli.show import ROUTES, route_table
 from cli.stacks import ROOT, compiled, read_settings
 from payloads import examples, one_of_each
-from routes.settings import SettingsError, parse_settings
-from tests.routes.test_settings import MINIMAL
+from routes.settings import SettingsError
 
 NOWHERE = "http://127.0.0.1:9/events"
 
@@ -39,62 +34,6 @@ def test_render_of_a_stack_that_is_not_there_names_those_that_are() -> None:
     result = run("render", "--stack", "staging")
     assert result.exit_code == 2
     assert result.stderr == "there is no Pulumi.staging.yaml; the stacks here are dev, lab\n"
-
-
-def shown(width: int, **changes: object) -> str:
-    """The route table of the minimal settings with these changes, in so many columns."""
-    printed = io.StringIO()
-    Console(file=printed, width=width).print(route_table(parse_settings(MINIMAL | changes, source="test"), width))
-    return printed.getvalue()
-
-
-def line_of(sensor: str, printed: str) -> str:
-    return next(line for line in printed.splitlines() if line.startswith(sensor))
-
-
-def test_show_tells_what_each_sensor_fires_on_and_what_it_starts() -> None:
-    printed = run("show", "--stack", "dev").stdout
-    assert all(line_of(route.sensor, printed) for route in ROUTES)
-    assert re.split(" {2,}", line_of("github-security-to-agent", printed).strip()) == [
-        "github-security-to-agent",
-        "security_advisory",
-        "coderun-template",
-        "security",
-        "10 a minute",
-        "coderun: 10 at once",
-    ]
-    assert "workflow.name, else workflow_run.name, matches (?i)security|scan" in printed
-    assert "\x1b" not in printed
-
-
-@pytest.mark.parametrize("width", [80, 100, 169, 170, 200])
-def test_show_cuts_nothing_off(width: int) -> None:
-    printed = shown(width)
-    assert all(len(line.rstrip()) <= width for line in printed.splitlines())
-    assert "…" not in printed
-    for route in ROUTES:
-        assert line_of(route.sensor, printed)
-        assert route.template in printed
-        assert all(delivery.event in printed for delivery in route.deliveries)
-
-
-def test_show_has_the_stacks_rates_semaphores_and_what_is_off() -> None:
-    printed = shown(
-        200,
-        semaphores={"coderun": 3},
-        routes={
-            "github-ci-failures-to-triage": {"rate": {"limit": 7, "unit": "Hour"}},
-            "github-issues-to-implementation": {"enabled": False},
-        },
-    )
-    assert "7 an hour" in line_of("github-ci-failures-to-triage", printed)
-    assert "coderun: 3 at once" in line_of("github-ci-failures-to-triage", printed)
-    assert "github-issues-to-implementation (off)" in printed
-    assert printed.count("(off)") == 1
-
-
-def test_show_of_a_stack_that_is_not_there_names_those_that_are() -> None:
-    assert run("show", "--stack", "staging").stderr == "there is no Pulumi.staging.yaml; the stacks here are dev, lab\n"
 
 
 def test_the_list_of_settings_has_every_one() -> None:
