@@ -64,6 +64,10 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)
 
+.PHONY: show
+show: $(VENV)/.ready ## A stack's route table: make show STACK=dev
+	@$(RUN) cli show --stack $(STACK)
+
 .PHONY: settings
 settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 	@$(RUN) cli settings
@@ -71,6 +75,10 @@ settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 .PHONY: golden
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
+
+.PHONY: docs
+docs: $(VENV)/.ready ## Write docs/routes.md anew
+	@$(RUN) cli show --stack dev --markdown > docs/routes.md
 
 .PHONY: lint
 lint: $(VENV)/.ready ## ruff and mypy

@@ -1,1 +1,1 @@
-"""What a person runs: render, deliver."""
+"""What a person runs: show, render, settings, deliver."""

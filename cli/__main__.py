@@ -1,4 +1,4 @@
-"""python -m cli: render a stack, deliver a payload."""
+"""python -m cli: show and render a stack, deliver a payload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.delivery import Posted, Sender, Watcher, Workflow, delivery_of, parameters_of, phase_of
-from cli.stacks import compiled, stack_names
+from cli.show import markdown, route_table
+from cli.stacks import compiled, read_settings, stack_names
 from payloads import Payload, one_of_each
 from routes.compiler import PREFIX
 from routes.settings import SECRETS, SettingsError, all_settings
@@ -45,6 +46,24 @@ def render(stack: Stack = "dev") -> None:
     except SettingsError as error:
         fail(str(error))
     typer.echo(json.dumps(objects, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def show(
+    stack: Stack = "dev",
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="As Markdown, with the contract: docs/routes.md.")
+    ] = False,
+) -> None:
+    """Show the route table of a stack: what each Sensor fires on, what it starts, and how often."""
+    try:
+        settings = read_settings(stack)
+    except SettingsError as error:
+        fail(str(error))
+    if as_markdown:
+        typer.echo(markdown(stack, settings), nl=False)
+    else:
+        console.print(route_table(settings, console.width))
 
 
 @app.command()

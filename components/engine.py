@@ -16,6 +16,7 @@ import pulumi
 from kubernetes import client, config
 
 from routes.compiler import EVENT_BUS
+from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor, NativeEventBus, StackSettings
 
@@ -149,24 +150,3 @@ def holds(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return isinstance(found, list) and len(found) == len(wanted) and all(map(holds, found, wanted))
     return bool(found == wanted)
-
-
-def durable_names(sensor: Manifest) -> set[str]:
-    """The names of a Sensor's consumers, as the engine makes them (argo-events, `getDurableName`).
-
-    One for each trigger and event name, however many dependencies look at it: named after the last of them.
-    """
-    events = {(d["eventSourceName"], d["eventName"]): d["name"] for d in sensor["spec"]["dependencies"]}
-    return {
-        f"group-{_fnv1a('-'.join([sensor['metadata']['name'], trigger['template']['name'], dependency]))}"
-        for trigger in sensor["spec"]["triggers"]
-        for dependency in events.values()
-    }
-
-
-def _fnv1a(text: str) -> int:
-    """FNV-1a, 32 bits."""
-    value = 0x811C9DC5
-    for byte in text.encode():
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return value

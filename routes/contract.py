@@ -156,8 +156,8 @@ class Carried:
 
 PARAMETERS: Mapping[str, Carried] = {
     "event": Carried(meaning="the delivery's body as JSON", always=Json()),
-    "owner": Carried(meaning="repository.owner.login", always=Text("repository.owner.login")),
-    "repo": Carried(meaning="repository.name", always=Text("repository.name")),
+    "owner": Carried(meaning="the repository's owner", always=Text("repository.owner.login")),
+    "repo": Carried(meaning="the repository's name", always=Text("repository.name")),
     "pr": Carried(
         meaning="the pull request's number",
         by_event={

@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from routes import FAMILIES
-from routes.model import Rate, Route
+from routes.model import Rate, Route, Semaphore
 
 PROJECT = "github-to-argo"
 
@@ -293,6 +293,11 @@ class StackSettings(Model):
     def rate(self, route: Route) -> Rate:
         changed = self.route(route).rate
         return Rate(limit=changed.limit, unit=changed.unit) if changed else route.rate
+
+    def at_once(self, semaphore: Semaphore) -> int:
+        limit = self.semaphores.model_dump(by_alias=True)[semaphore]
+        assert isinstance(limit, int)
+        return limit
 
 
 def settings_in(config: Mapping[str, T]) -> dict[str, T]:

@@ -3,9 +3,9 @@
 import pulumi
 import pytest
 
-from cli.stacks import compiled, read_settings
+from cli.stacks import read_settings
 from components.access import Access, AccessArgs
-from components.engine import durable_names, monitor_of
+from components.engine import monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.objects import declare
@@ -123,23 +123,6 @@ def test_the_event_source_says_where_it_listens() -> None:
 def test_a_kind_that_no_stack_has_is_refused() -> None:
     with pytest.raises(ValueError, match="no stack has a Pod"):
         declare("x", {"kind": "Pod", "metadata": {}}, pulumi.ResourceOptions())
-
-
-def test_consumers_have_the_names_that_the_engine_gave_them() -> None:
-    # Read from JetStream on the running engine: one for each Sensor, also where two dependencies look at one event.
-    assert {
-        sensor["metadata"]["name"]: durable_names(sensor)
-        for family in compiled("lab").sensors.values()
-        for sensor in family
-    } == {
-        "github-pr-to-pr-validation": {"group-2320324752"},
-        "github-issue-comment-to-rex": {"group-2637006654"},
-        "github-pr-review-comment-to-rex": {"group-2790235958"},
-        "github-ci-failures-to-triage": {"group-3246160862"},
-        "github-issues-to-implementation": {"group-1218358629"},
-        "github-security-to-agent": {"group-3211226580"},
-        "github-push-merge-to-orchestrator": {"group-3378074820"},
-    }
 
 
 def test_a_native_event_bus_is_asked_at_its_own_monitoring_port() -> None:

@@ -14,7 +14,8 @@ from kubernetes import client, config
 
 import components.engine
 from cli.stacks import compiled
-from components.engine import Engine, durable_names, holds
+from components.engine import Engine, holds
+from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
 

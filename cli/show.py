@@ -1,0 +1,127 @@
+"""The route table of a stack as a person reads it: in a terminal, and as the Markdown of docs/routes.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from routes import FAMILIES
+from routes.compiler import PREFIX
+from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, WorkflowName
+from routes.model import Delivery, OneOf, Route, Template
+from routes.settings import StackSettings
+from routes.words import in_words, rate_in_words, source_in_words
+
+ROUTES = tuple(route for family in FAMILIES for route in family.routes)
+
+WIDE = 170
+"""Columns that suffice for all in one line. In fewer, what a route starts stands below its Sensor."""
+
+
+def route_table(settings: StackSettings, width: int) -> Table:
+    """Every route of the stack, also those that are off."""
+    wide = width >= WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 1, 0))
+    columns = (
+        ("Sensor", "fires on", "WorkflowTemplate", "agent", "rate", "semaphore")
+        if wide
+        else ("Sensor, WorkflowTemplate", "fires on")
+    )
+    for column in columns:
+        table.add_column(column, no_wrap=column != "fires on")
+    for route in ROUTES:
+        enabled = settings.route(route).enabled
+        sensor = Text(route.sensor if enabled else f"{route.sensor} (off)")
+        fires_on = Group(*(_delivery(delivery, settings) for delivery in route.deliveries))
+        rate, semaphore = rate_in_words(settings.rate(route)), _semaphore(route, settings)
+        agent = route.agent or ""
+        cells: tuple[RenderableType, ...] = (sensor, fires_on, route.template, agent, rate, semaphore)
+        if not wide:
+            template = f"{route.template} ({agent})" if agent else route.template
+            cells = (Group(sensor, *(_indented(text) for text in (template, rate, semaphore))), fires_on)
+        table.add_row(*cells, style="" if enabled else "dim")
+    return table
+
+
+def _semaphore(route: Route, settings: StackSettings) -> str:
+    return f"{route.semaphore}: {settings.at_once(route.semaphore)} at once"
+
+
+def _delivery(delivery: Delivery, settings: StackSettings) -> RenderableType:
+    actions = f": {', '.join(delivery.actions)}" if delivery.actions else ""
+    return Group(
+        Text(f"{delivery.event}{actions}"), *(_indented(in_words(condition, settings)) for condition in delivery.where)
+    )
+
+
+def _indented(text: str) -> Padding:
+    """A line whose further lines, where it does not fit, are indented too."""
+    return Padding(Text(text), (0, 0, 0, 2))
+
+
+def markdown(stack: str, settings: StackSettings) -> str:
+    """The route table and the contract, from `routes.md.j2`. Routes that are off are only named."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"code": _code, "id": lambda text: re.sub(r"\W", "_", text)}
+    on = [route for route in ROUTES if settings.route(route).enabled]
+    return environment.get_template("routes.md.j2").render(
+        stack=stack,
+        prefix=PREFIX,
+        all=ROUTES,
+        routes=on,
+        off=[route for route in ROUTES if route not in on],
+        waits=dict.fromkeys((route.template, route.semaphore) for route in on),
+        templates=TEMPLATES,
+        labels=LABELS,
+        annotations=ANNOTATIONS,
+        rate=lambda route: rate_in_words(settings.rate(route)),
+        semaphore=lambda route: _semaphore(route, settings),
+        conditions=lambda delivery: _conditions(delivery, settings),
+        named=lambda route: source_in_words(WorkflowName(route.workflow), _code),
+        events_of=_events,
+        meaning=lambda name: PARAMETERS[name].meaning,
+        parameter=_parameter,
+        places=_places,
+    )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _conditions(delivery: Delivery, settings: StackSettings) -> list[str]:
+    conditions = (OneOf("action", delivery.actions), *delivery.where) if delivery.actions else delivery.where
+    return [in_words(condition, settings, _code) for condition in conditions]
+
+
+def _events(routes: Iterable[Route]) -> list[str]:
+    return list(dict.fromkeys(delivery.event for route in routes for delivery in route.deliveries))
+
+
+def _parameter(template: Template, name: str, event: str) -> str:
+    """Where an event carries a parameter. Which agent it is, the route says."""
+    if name == "agent":
+        routes = (route for route in ROUTES if route.template == template and event in _events([route]))
+        return " or ".join(_code(route.agent) for route in routes if route.agent)
+    source = PARAMETERS[name].source(event)
+    return source_in_words(source, _code) if source else ""
+
+
+def _places(carried: Carried) -> str:
+    """Where each event carries a label or annotation."""
+    if carried.always:
+        return source_in_words(carried.always, _code)
+    return "<br>".join(f"{event}: {source_in_words(source, _code)}" for event, source in carried.by_event.items())

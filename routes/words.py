@@ -1,0 +1,83 @@
+"""The route table and the contract in plain words, for a terminal and for the docs.
+
+`code` marks what is literal: paths and values. By default it stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from routes.contract import Constant, DeliveryId, Json, Label, Number, Prose, Source, TaskId, Text, WorkflowName
+from routes.model import BranchIn, Condition, Is, NamedLike, NotOneOf, OneOf, Rate
+from routes.settings import StackSettings
+
+Code = Callable[[str], str]
+
+
+def path_of(condition: Condition, code: Code = str) -> str:
+    """Where in the body a condition looks."""
+    match condition:
+        case NamedLike(paths):
+            return _else(paths, code)
+        case _:
+            return code(condition.path)
+
+
+def wanted(condition: Condition, settings: StackSettings, code: Code = str) -> str:
+    """What a condition wants to find at its path, as it reads after "wanted"."""
+    match condition:
+        case OneOf(_, values):
+            return _or(map(code, values))
+        case NotOneOf(_, values):
+            return f"any but {_or(map(code, values))}"
+        case Is(_, value):
+            return code("true" if value else "false")
+        case NamedLike(_, setting):
+            return f"a match of {code(getattr(settings, setting))}"
+        case BranchIn(_, names, or_named_at):
+            return f"the branch {_or((*map(code, names), f'the one at {code(or_named_at)}'))}"
+
+
+def in_words(condition: Condition, settings: StackSettings, code: Code = str) -> str:
+    """A condition as a sentence: `pull_request.draft is false`."""
+    path = path_of(condition, code)
+    match condition:
+        case NotOneOf(_, values):
+            return f"{path} is there and not {_or(map(code, values))}"
+        case NamedLike(paths, setting):
+            return f"{path}{',' if len(paths) > 1 else ''} matches {code(getattr(settings, setting))}"
+        case _:
+            return f"{path} is {wanted(condition, settings, code)}"
+
+
+def rate_in_words(rate: Rate) -> str:
+    return f"{rate.limit} {'an' if rate.unit == 'Hour' else 'a'} {rate.unit.lower()}"
+
+
+def source_in_words(source: Source, code: Code = str) -> str:
+    """Where a value of the contract comes from."""
+    match source:
+        case Json():
+            return "the whole body"
+        case Text(path) | Prose(path) | Label(path):
+            return code(path)
+        case Number(path, given):
+            return f"{code(path)}, where {code(given)} is there" if given else code(path)
+        case TaskId(paths):
+            return f"the task id in {_else(paths, code)}"
+        case Constant(text):
+            return code(f'"{text}"')
+        case DeliveryId():
+            return f"the header {code('X-GitHub-Delivery')}"
+        case WorkflowName(prefix):
+            return f"{code(f'{prefix}-')} and the delivery id"
+
+
+def _or(texts: Iterable[str]) -> str:
+    *others, last = texts
+    comma = "," if len(others) > 1 else ""
+    return f"{', '.join(others)}{comma} or {last}" if others else last
+
+
+def _else(paths: Iterable[str], code: Code) -> str:
+    return ", else ".join(map(code, paths))
