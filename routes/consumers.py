@@ -37,7 +37,8 @@ def dropped(old: Manifest | None, new: Manifest | None) -> list[Loss]:
     The hash is over the dependency as the engine's types hold it, where null is absent and unknown fields are dropped.
     Our closed models emit neither, so two hashes are equal just when the two manifests are.
 
-    Nothing deletes the consumers of a Sensor that is gone. What waits in them is read only if that Sensor comes back.
+    Nothing deletes the consumers of a Sensor that is gone. What waits in them, and all that comes meanwhile, is read if
+    that Sensor comes back.
     """
     return [] if old is None else list(_losses(old, new))
 
