@@ -29,6 +29,10 @@ payloads/node_modules/.package-lock.json: payloads/package.json payloads/package
 	@$(RUN) payloads.install
 	@touch $@
 
+.PHONY: engine
+engine: $(VENV)/.ready ## Build what explains deliveries and validates Workflows: the engine's own code
+	@$(RUN) lab build explain validate
+
 .PHONY: payloads
 payloads: payloads/node_modules/.package-lock.json ## Install GitHub's example payloads
 
@@ -60,6 +64,10 @@ exec: $(VENV)/.ready ## A command inside the lab: make exec DO="kubectl get work
 deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payload.json EVENT=issues
 	@$(RUN) lab exec -- $(RUN) cli deliver $(FILE) $(if $(EVENT),--event $(EVENT))
 
+.PHONY: explain
+explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
+	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT))
+
 .PHONY: render
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)
@@ -90,7 +98,7 @@ lint: $(VENV)/.ready ## ruff and mypy
 test: test-fast test-e2e ## Every test: the fast ones, then those on the real engine
 
 .PHONY: test-fast
-test-fast: $(READY) ## The tests that need no cluster
+test-fast: $(READY) engine ## The tests that need no cluster
 	@$(VENV)/bin/pytest --ignore tests/e2e
 
 .PHONY: test-e2e

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from kubernetes import config
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from cli.delivery import Posted, Sender, Watcher, Workflow, delivery_of, parameters_of, phase_of
-from cli.show import markdown, route_table
+from cli import explained
+from cli.engine import EngineError
+from cli.explain import as_json, explain
+from cli.records import UnreadableError, read_deliveries
 from cli.stacks import compiled, read_settings, stack_names
 from payloads import Payload, one_of_each
-from routes.compiler import PREFIX
 from routes.settings import SECRETS, SettingsError, all_settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -56,6 +55,8 @@ def show(
     ] = False,
 ) -> None:
     """Show the route table of a stack: what each Sensor fires on, what it starts, and how often."""
+    from cli.show import markdown, route_table
+
     try:
         settings = read_settings(stack)
     except SettingsError as error:
@@ -91,6 +92,46 @@ def settings() -> None:
         console.print(f"  {key}: {meaning}")
 
 
+@app.command("explain")
+def explain_(
+    deliveries: Annotated[
+        list[str],
+        typer.Argument(help="A payload, GitHub's record of a delivery, a folder of them, or - for standard input."),
+    ],
+    stack: Stack = "dev",
+    event: Annotated[str, typer.Option(help="A bare payload's X-GitHub-Event.")] = "",
+    full: Annotated[bool, typer.Option("--full", help="Show long parameters whole.")] = False,
+    for_programs: Annotated[bool, typer.Option("--json", help="Print a JSON list, all of it.")] = False,
+    secret_file: Annotated[
+        Path | None, typer.Option(envvar="WEBHOOK_SECRET_FILE", help="Check signatures with the secret in this file.")
+    ] = None,
+) -> None:
+    """Say why a delivery does, or does not, start a Workflow. The engine's own code says it; no cluster is asked.
+
+    Exit code 0: every delivery starts something. 1: one starts nothing. 3: the engine refuses or loses one. 2: it could
+    not be explained.
+    """
+    try:
+        settings = read_settings(stack)
+        found = [d for place in deliveries for d in read_deliveries(place, event)]
+        secret = secret_file.read_text().strip() if secret_file else ""
+        answers = explain(settings, found, secret=secret)
+    except (SettingsError, UnreadableError, EngineError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    if for_programs:
+        typer.echo(json.dumps([as_json(one) for one in answers], indent=2, ensure_ascii=False))
+    elif len(answers) == 1:
+        console.print(explained.whole(answers[0], settings, full=full))
+    else:
+        console.print(explained.table(answers))
+    if any(one.lost for one in answers):
+        raise typer.Exit(3)
+    if not all(one.started for one in answers):
+        raise typer.Exit(1)
+
+
 @app.command()
 def deliver(
     url: Url,
@@ -101,6 +142,12 @@ def deliver(
     seconds: Annotated[float, typer.Option(help="How long to wait for the Workflows.")] = 60.0,
 ) -> None:
     """Deliver a payload, signed as GitHub does, and show which Workflow it became."""
+    from kubernetes import config  # slow to import, and no other command needs a cluster
+
+    from cli.delivered import table
+    from cli.delivery import Sender, Watcher
+    from cli.workflow import Workflow, delivery_of, phase_of
+
     payloads = one_of_each() if file is None else {file.name: _read(file, event)}
     secret = secret_file.read_bytes().strip()
     if not secret:
@@ -118,7 +165,7 @@ def deliver(
     by_delivery: dict[str, list[tuple[Workflow, float]]] = {}
     for workflow, seen in workflows:
         by_delivery.setdefault(delivery_of(workflow), []).append((workflow, seen))
-    console.print(_table(posted, by_delivery, console.width))
+    console.print(table(posted, by_delivery, console.width))
     console.print("ms: from the POST to the Workflow. A route's rate makes its second delivery wait.", style="dim")
     everything = all(
         len(by_delivery.get(p.delivery, [])) == 1 and phase_of(by_delivery[p.delivery][0][0]) == "Succeeded"
@@ -145,38 +192,6 @@ def _read(file: Path, event: str) -> Payload:
     if not isinstance(body, dict):
         fail(f"{file} holds no JSON object; a delivery's body is one")
     return Payload(event, body)
-
-
-KEY_PARAMETERS = ("repo", "pr", "issue", "branch", "agent", "taskId")
-
-
-WIDE = 165
-"""Columns that a delivery needs in one line: names of Workflows hold a delivery id. In fewer it takes two."""
-
-
-def _table(posted: list[Posted], workflows: dict[str, list[tuple[Workflow, float]]], width: int) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = (
-        ("event", "Sensor", "Workflow", "parameters") if width >= WIDE else ("event, Sensor", "Workflow, parameters")
-    )
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    table.add_column("phase", no_wrap=True, min_width=9)
-    table.add_column("ms", no_wrap=True, min_width=4, justify="right")
-    for p in posted:
-        for workflow, seen in workflows.get(p.delivery, []):
-            parameters = parameters_of(workflow)
-            told = escape(" ".join(f"{key}={parameters[key]}" for key in KEY_PARAMETERS if parameters.get(key)))
-            phase = phase_of(workflow) or "Pending"
-            colour = "green" if phase == "Succeeded" else "yellow"
-            sensor, name = workflow["metadata"]["labels"][f"{PREFIX}/route"], workflow["metadata"]["name"]
-            what = (p.event, sensor, name, told) if width >= WIDE else (f"{p.event}\n  {sensor}", f"{name}\n  {told}")
-            table.add_row(*what, f"[{colour}]{phase}[/]", f"{(seen - p.at) * 1000:.0f}")
-        if p.delivery not in workflows:
-            answer = "none: no route fits" if p.status == 200 else f"none: {escape(p.answer)}"
-            what = (p.event, "", answer, "") if width >= WIDE else (p.event, answer)
-            table.add_row(*what, f"[{'green' if p.status == 200 else 'red'}]{p.status}[/]", "")
-    return table
 
 
 if __name__ == "__main__":

@@ -13,19 +13,14 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
 import urllib3
 from kubernetes import client, watch
 
+from cli.workflow import FINISHED, Workflow, delivery_of, phase_of
 from payloads import Payload
-from routes.compiler import PREFIX
 
 WORKFLOWS = ("argoproj.io", "v1alpha1")
-DELIVERY = f"{PREFIX}/delivery"
-FINISHED = ("Succeeded", "Failed", "Error")
-
-Workflow = dict[str, Any]
 
 
 def signature(secret: bytes, body: bytes) -> str:
@@ -166,18 +161,3 @@ class Watcher:
         with self._changed:
             self._changed.wait_for(complete, timeout=seconds)
             return [(w, self._seen[w["metadata"]["name"]]) for w in mine()]
-
-
-def delivery_of(workflow: Workflow) -> str:
-    """The id of the delivery that started a Workflow; empty for one that none of our Sensors made."""
-    return str(workflow["metadata"].get("annotations", {}).get(DELIVERY, ""))
-
-
-def phase_of(workflow: Workflow) -> str:
-    """The Workflow's phase; empty before the workflow-controller has seen it."""
-    return str(workflow.get("status", {}).get("phase", ""))
-
-
-def parameters_of(workflow: Workflow) -> dict[str, str]:
-    """The Workflow's parameters by name."""
-    return {p["name"]: p["value"] for p in workflow["spec"]["arguments"]["parameters"]}

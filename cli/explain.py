@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,13 @@ from cli.engine import Delivery, Engine, Outcome, Taken
 from routes import FAMILIES
 from routes.compiler import compile_stack, conditions_of
 from routes.manifests import Manifest
-from routes.model import Condition, Route
+from routes.model import EVENT, Route
 from routes.model import Delivery as Kind
 from routes.settings import StackSettings
 from routes.words import path_of, wanted
+
+SOURCE_MAX_BYTES = 1_048_576
+"""The largest body that the EventSource takes, its default."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Look:
     @property
     def about(self) -> bool:
         """Whether the route is about deliveries of this event at all."""
-        return not (self.stopped and self.stopped.path == "X-GitHub-Event")
+        return not (self.stopped and self.stopped.path == EVENT)
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,10 @@ class Explained:
 
 
 def no_route(event: str, known: Iterable[str]) -> str:
-    """What is said of a delivery whose event no route is about."""
-    events = sorted(set(known))
-    near = difflib.get_close_matches(event, events, 1)
+    """What is said of a delivery whose event none of the routes, which are about the `known` ones, is about."""
+    near = difflib.get_close_matches(event, known, 1, cutoff=0.85)
     return f"no route is about {event or 'a delivery without X-GitHub-Event'}" + (
-        f"; did you mean {near[0]}?" if near else f"; the routes are about {', '.join(events)}"
+        f"; did you mean {near[0]}?" if near else ""
     )
 
 
@@ -114,8 +116,7 @@ def _stopped(kind: Kind, outcome: Outcome, settings: StackSettings) -> Stopped:
     """The first condition of the table that one of its filters, tried alone, does not let through."""
     exprs, data = conditions_of(kind, settings)
     tried = list(zip([*exprs, *data], outcome.filters, strict=True))
-    in_order: dict[Condition, None] = dict.fromkeys([data[0], *kind.conditions])
-    for condition in in_order:
+    for condition in kind.conditions:
         for other, verdict in tried:
             if other == condition and not verdict.passes:
                 return Stopped(path_of(condition), wanted(condition, settings), _held(verdict.found), verdict.error)
@@ -140,13 +141,15 @@ def _refused(delivery: Delivery, taken: Taken) -> str:
         case 200:
             return ""
         case 0:
-            return f"the EventSource drops the connection: {taken.text}"
+            return f"it drops the connection: {taken.text}"
         case 500:
             return f"500 {taken.text}: with what the engine adds it has {taken.message:,} bytes, more than NATS takes"
         case status if not size:
             return f"{status} {taken.text}: the delivery is empty"
+        case status if "max depth" in taken.text:
+            return f"{status} {taken.text}: it is nested deeper than the engine reads"
         case status if "too large" in taken.text:
-            return f"{status} {taken.text}: {size:,} bytes, and the EventSource takes 1,048,576"
+            return f"{status} {taken.text}: it has {size:,} bytes, and the EventSource takes {SOURCE_MAX_BYTES:,}"
         case status if "signature" in taken.text:
             return (
                 f"{status} {taken.text}: it was signed with another secret, or the payload is not, byte for byte, what"
@@ -181,8 +184,3 @@ def as_json(explained: Explained) -> dict[str, Any]:
             for look in explained.looks
         ],
     }
-
-
-def parameters_of(workflow: Mapping[str, Any]) -> dict[str, str]:
-    """A Workflow's parameters by name."""
-    return {p["name"]: p["value"] for p in workflow["spec"]["arguments"]["parameters"]}

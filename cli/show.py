@@ -15,7 +15,7 @@ from rich.text import Text
 from routes import FAMILIES
 from routes.compiler import PREFIX
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, WorkflowName
-from routes.model import Delivery, OneOf, Route, Template
+from routes.model import Delivery, Route, Template
 from routes.settings import StackSettings
 from routes.words import in_words, rate_in_words, source_in_words
 
@@ -103,8 +103,7 @@ def _code(text: str) -> str:
 
 
 def _conditions(delivery: Delivery, settings: StackSettings) -> list[str]:
-    conditions = (OneOf("action", delivery.actions), *delivery.where) if delivery.actions else delivery.where
-    return [in_words(condition, settings, _code) for condition in conditions]
+    return [in_words(condition, settings, _code) for condition in delivery.conditions[1:]]
 
 
 def _events(routes: Iterable[Route]) -> list[str]:

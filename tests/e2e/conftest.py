@@ -13,7 +13,8 @@ import pytest
 from kubernetes import client
 from kubernetes.config import new_client_from_config
 
-from cli.delivery import WORKFLOWS, Posted, Sender, Watcher, Workflow, delivery_of, signature
+from cli.delivery import WORKFLOWS, Posted, Sender, Watcher, signature
+from cli.workflow import Workflow, delivery_of
 from payloads import Payload, acted, example, one_of_each
 
 VARIABLES = ("WEBHOOK_URL", "WEBHOOK_SECRET_FILE", "WORKFLOW_NAMESPACE")

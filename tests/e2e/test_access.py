@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from cli.delivery import WORKFLOWS, Watcher, Workflow
+from cli.delivery import WORKFLOWS, Watcher
+from cli.workflow import Workflow
 from payloads import one_of_each
 from tests.e2e.conftest import SECONDS, Cluster
 

@@ -5,7 +5,8 @@ import urllib.parse
 
 import pytest
 
-from cli.delivery import Sender, Watcher, delivery_of, parameters_of, phase_of
+from cli.delivery import Sender, Watcher
+from cli.workflow import delivery_of, parameters_of, phase_of
 from payloads import one_of_each
 from tests.e2e.conftest import SECONDS, Cluster, Story, silent
 

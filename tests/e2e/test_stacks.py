@@ -15,8 +15,9 @@ import pytest
 import yaml
 from kubernetes import client
 
-from cli.delivery import Sender, Watcher, delivery_of
+from cli.delivery import Sender, Watcher
 from cli.stacks import ROOT, read_settings
+from cli.workflow import delivery_of
 from lab.stack import LabStack, StackFailed
 from payloads import one_of_each
 from routes import issues
