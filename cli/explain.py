@@ -119,19 +119,18 @@ def _stopped(kind: Kind, outcome: Outcome, settings: StackSettings) -> Stopped:
     for condition in kind.conditions:
         for other, verdict in tried:
             if other == condition and not verdict.passes:
-                return Stopped(path_of(condition), wanted(condition, settings), _held(verdict.found), verdict.error)
+                found, *compared = map(_held, verdict.found)
+                here = f", here {', '.join(compared)}" if compared else ""
+                return Stopped(path_of(condition), wanted(condition, settings) + here, found, verdict.error)
     return Stopped("the delivery", "what each filter alone lets through", "refused by them together", outcome.error)
 
 
-def _held(found: tuple[str, ...]) -> str:
+def _held(found: str) -> str:
     """What the delivery holds, of the engine's words for it. `[path]` gives a list: of the value, or of nothing."""
-    told = []
-    for text in found:
-        value = json.loads(text) if text else []
-        if isinstance(value, list):
-            value = value[0] if value else ""
-        told.append("missing" if value == "" else json.dumps(value, ensure_ascii=False))
-    return ", ".join(told)
+    value = json.loads(found) if found else ""
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    return "missing" if value == "" else json.dumps(value, ensure_ascii=False)
 
 
 def _refused(delivery: Delivery, taken: Taken) -> str:
