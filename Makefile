@@ -66,7 +66,7 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 
 .PHONY: explain
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
-	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT))
+	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT)) || [ $$? != 2 ]
 
 .PHONY: render
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
