@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,37 @@ def _examples() -> dict[str, list[Body]]:
     return {event["name"]: event["examples"] for event in json.loads(EXAMPLES.read_text())}
 
 
+def events() -> list[str]:
+    """Every X-GitHub-Event that there are examples of."""
+    return list(_examples())
+
+
 def examples(event: str) -> list[Body]:
     """All examples of an X-GitHub-Event, each a copy of its own. Raises KeyError for an event without any."""
     return copy.deepcopy(_examples()[event])
 
 
 def patched(body: Body, patch: Mapping[str, object]) -> Body:
-    """A copy of `body` with the values at dotted paths replaced. Raises KeyError where a path's parent is missing."""
+    """A copy of `body` with the values at dotted paths set. Raises KeyError where a path's parent is missing."""
     changed = copy.deepcopy(body)
     for path, value in patch.items():
-        *parents, last = path.split(".")
-        functools.reduce(lambda node, key: node[key], parents, changed)[last] = value
+        parent, last = _place(changed, path)
+        parent[last] = value
     return changed
+
+
+def pruned(body: Body, paths: Iterable[str]) -> Body:
+    """A copy of `body` without what is at dotted paths. Raises KeyError where there is nothing."""
+    changed = copy.deepcopy(body)
+    for path in paths:
+        parent, last = _place(changed, path)
+        del parent[last]
+    return changed
+
+
+def _place(body: Body, path: str) -> tuple[Body, str]:
+    *parents, last = path.split(".")
+    return functools.reduce(lambda node, key: node[key], parents, body), last
 
 
 @dataclass(frozen=True)
@@ -47,8 +66,16 @@ class Payload:
     body: Body
 
     def but(self, **patch: object) -> Payload:
-        """This payload with dotted paths replaced; `__` stands for the dot."""
+        """This payload with dotted paths set, there before or not; `__` stands for the dot."""
         return Payload(self.event, patched(self.body, {path.replace("__", "."): v for path, v in patch.items()}))
+
+    def without(self, *paths: str) -> Payload:
+        """This payload without what is at dotted paths."""
+        return Payload(self.event, pruned(self.body, paths))
+
+    def sent_as(self, event: str) -> Payload:
+        """This body under another X-GitHub-Event."""
+        return Payload(event, self.body)
 
 
 def example(event: str, like: Callable[[Body], bool] = lambda _: True) -> Payload:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from cli.__main__ import app
 from cli.delivery import Sender, signature
 from cli.stacks import ROOT, compiled, read_settings
-from payloads import examples, one_of_each
+from payloads import Payload, examples, one_of_each
 from routes.settings import SettingsError
 
 NOWHERE = "http://127.0.0.1:9/events"
@@ -115,6 +115,20 @@ def test_patches_do_not_reach_githubs_examples() -> None:
 def test_a_patch_of_what_is_not_there_is_refused() -> None:
     with pytest.raises(KeyError):
         one_of_each()["push"].but(comment__user__type="Bot")
+
+
+def test_what_is_taken_out_of_a_payload_is_gone_from_it_alone() -> None:
+    payload = one_of_each()["ic"]
+    assert "type" not in payload.without("comment.user.type", "sender").body["comment"]["user"]
+    assert "sender" not in payload.without("comment.user.type", "sender").body
+    assert one_of_each()["ic"] == payload
+    with pytest.raises(KeyError):
+        payload.without("comment.user.kind")
+
+
+def test_the_same_body_under_another_event() -> None:
+    payload = one_of_each()["pr"]
+    assert payload.sent_as("pull_request_review") == Payload("pull_request_review", payload.body)
 
 
 def test_make_help_lists_each_target() -> None:
