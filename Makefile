@@ -84,6 +84,10 @@ settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
 
+.PHONY: matrix
+matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHub's examples starts. Read what changed
+	@$(RUN) tests.engine.matrix > tests/engine/matrix.md
+
 .PHONY: docs
 docs: $(VENV)/.ready ## Write docs/routes.md anew
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from cli.stacks import read_settings, stack_names
+from cli.stacks import stack_names
 from lab.errors import LabError
-from routes import FAMILIES
-from routes.compiler import CompiledStack, compile_stack
+from routes.compiler import CompiledStack
 from routes.external_templates import problems
 from routes.manifests import Manifest
-from tests.engine.workflows import Validation, Verdict
+from tests.engine.workflows import Validation, Verdict, managed
 
 LONGEST_ID = "0" * 40
 """As long as the end of a Workflow's name gets."""
-
-
-@pytest.fixture(scope="module")
-def validation() -> Iterator[Validation]:
-    with Validation() as running:
-        yield running
-
-
-def managed(stack: str) -> CompiledStack:
-    """A committed stack that writes its WorkflowTemplates itself."""
-    return compile_stack(FAMILIES, read_settings(stack).model_copy(update={"workflow_templates": "managed"}))
 
 
 def workflows(stack: CompiledStack) -> list[Manifest]:

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from cli.stacks import read_settings
 from lab.errors import LabError
 from lab.tools import TOOLS, built_folder
+from routes import FAMILIES
+from routes.compiler import CompiledStack, compile_stack
 from routes.manifests import Manifest
+
+
+def managed(stack: str) -> CompiledStack:
+    """A committed stack that writes its WorkflowTemplates itself."""
+    return compile_stack(FAMILIES, read_settings(stack).model_copy(update={"workflow_templates": "managed"}))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,133 @@
+"""What is asked of the engine and what must come of it: a delivery, and for each dependency that fires its Workflow.
+
+`wrong` judges the engine's answers alone, never a manifest, so that it can judge those of any Sensor: the stack's own
+and the broken ones of `tests/mutation`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.engine import Delivery, Outcome
+from cli.workflow import notes_of, parameters_of
+from payloads import Body, Payload
+from routes.manifests import Manifest
+
+DELIVERY_ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+"""As GitHub's documentation shows one."""
+
+LARGEST_EXACT = 2**53
+"""Above it the EventSource rounds whole numbers to the nearest that a float has."""
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """What is expected of a Workflow. What is None is not looked at; labels and annotations are without prefix.
+
+    `parameters` are all but `event`. `whole` is the whole Workflow but for the parameter `event`, which stands for "".
+    """
+
+    parameters: Mapping[str, str] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    whole: Manifest | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A delivery, and what must come of it: nothing but what `fires` has, by dependency."""
+
+    name: str
+    payload: Payload
+    delivery_id: str = DELIVERY_ID
+    fires: Mapping[str, Started] = field(default_factory=dict)
+
+    @property
+    def delivery(self) -> Delivery:
+        """The request as GitHub makes it; without X-GitHub-Delivery where there is no id."""
+        headers = {"Content-Type": "application/json", "X-GitHub-Event": self.payload.event}
+        if self.delivery_id:
+            headers["X-GitHub-Delivery"] = self.delivery_id
+        return Delivery(name=self.name, headers=headers, body=json.dumps(self.payload.body).encode())
+
+
+def kept(body: Any) -> Any:
+    """A body as the EventSource keeps it: whole numbers above 2^53 rounded."""
+    match body:
+        case dict():
+            return {key: kept(value) for key, value in body.items()}
+        case list():
+            return [kept(value) for value in body]
+        case int() if abs(body) > LARGEST_EXACT:
+            return int(float(body))
+    return body
+
+
+def wrong(question: Question, outcomes: Collection[Outcome], dependencies: Iterable[str]) -> list[str]:
+    """What the engine's outcomes of a question have against it, in one line each; `dependencies` are those asked."""
+    told = [f"{o.dependency}: an error, and the payload in the log: {o.error}" for o in outcomes if o.error]
+    fired = sorted(outcome.dependency for outcome in outcomes if outcome.passes)
+    expected = sorted(set(question.fires) & set(dependencies))
+    if fired != expected:
+        told.append(f"fires {', '.join(fired) or 'nothing'}; expected {', '.join(expected) or 'nothing'}")
+    for outcome in outcomes:
+        if outcome.passes and outcome.dependency in question.fires:
+            told += [f"{outcome.dependency}: {problem}" for problem in _problems(question, outcome)]
+    return told
+
+
+def _problems(question: Question, outcome: Outcome) -> Iterator[str]:
+    if outcome.failure:
+        yield f"no Workflow: {outcome.failure}"
+    if outcome.redelivered:
+        yield f"the same delivery again: {outcome.redelivered}"
+    if outcome.object is None:
+        return
+    metadata, expected = outcome.object["metadata"], question.fires[outcome.dependency]
+    if not NAME.fullmatch(metadata["name"]):
+        yield f"a Workflow cannot be called {metadata['name']}"
+    if bad := {k: v for k, v in metadata["labels"].items() if not LABEL_VALUE.fullmatch(v)}:
+        yield f"no label values: {bad}"
+    parameters = parameters_of(outcome.object)
+    live = [name for name, value in (metadata["annotations"] | parameters).items() if "{{" in value]
+    if live:
+        yield f"substituted by Argo Workflows: {', '.join(live)}"
+    event = parameters.pop("event")
+    if not _same(event, question.payload.body):
+        yield f"another event than was sent: {event[:200]}"
+    if expected.name is not None and metadata["name"] != expected.name:
+        yield f"called {metadata['name']}; expected {expected.name}"
+    if expected.parameters is not None:
+        yield from _differences("parameter ", parameters, expected.parameters)
+    for kind in ("labels", "annotations"):
+        wanted: Mapping[str, str] = getattr(expected, kind)
+        found = notes_of(outcome.object, kind)
+        yield from _differences(f"{kind} ", {name: found.get(name, "missing") for name in wanted}, wanted)
+    if expected.whole is not None and _without_event(outcome.object) != expected.whole:
+        yield f"another Workflow: {json.dumps(_without_event(outcome.object))}"
+
+
+def _same(event: str, body: Body) -> bool:
+    try:
+        return bool(json.loads(event) == kept(body))
+    except ValueError:
+        return False
+
+
+def _differences(what: str, found: Mapping[str, str], expected: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            yield f"{what}{name} is {found.get(name)!r:.200}; expected {expected.get(name)!r:.200}"
+
+
+def _without_event(workflow: Manifest) -> Manifest:
+    parameters = [p | {"value": ""} if p["name"] == "event" else p for p in workflow["spec"]["arguments"]["parameters"]]
+    return workflow | {"spec": workflow["spec"] | {"arguments": {"parameters": parameters}}}
