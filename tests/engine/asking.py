@@ -46,6 +46,7 @@ class Question:
     """A delivery, and what must come of it: nothing but what `fires` has, by dependency."""
 
     name: str
+    why: str
     payload: Payload
     delivery_id: str = DELIVERY_ID
     fires: Mapping[str, Started] = field(default_factory=dict)
@@ -60,14 +61,14 @@ class Question:
 
 
 def kept(body: Any) -> Any:
-    """A body as the EventSource keeps it: whole numbers above 2^53 rounded."""
+    """What the EventSource keeps of a body: of whole numbers above 2^53 what a float has."""
     match body:
         case dict():
             return {key: kept(value) for key, value in body.items()}
         case list():
             return [kept(value) for value in body]
         case int() if abs(body) > LARGEST_EXACT:
-            return int(float(body))
+            return float(body)
     return body
 
 
@@ -117,7 +118,7 @@ def _problems(question: Question, outcome: Outcome) -> Iterator[str]:
 
 def _same(event: str, body: Body) -> bool:
     try:
-        return bool(json.loads(event) == kept(body))
+        return bool(kept(json.loads(event)) == kept(body))
     except ValueError:
         return False
 

@@ -103,6 +103,7 @@ def questions(rows: Iterable[Row]) -> list[Question]:
     return [
         Question(
             name=f"{row.event} example {row.number}",
+            why=f"the row of {TABLE.name}",
             payload=Payload(row.event, examples(row.event)[row.number - 1]),
             delivery_id=f"{row.event}-{row.number}",
             fires={start.partition(" ")[0]: Started() for start in row.starts.split(", ") if start != NOTHING},
