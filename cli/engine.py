@@ -126,12 +126,13 @@ class Engine:
         *,
         filters: bool = False,
         secret: str = "",
+        refuses: bool = False,
         sensors: Sequence[Manifest] | None = None,
     ) -> list[Taken]:
         """What becomes of each delivery, in their order.
 
         `filters`: also of those that do not pass, with each filter alone. `secret`: what signatures are checked with;
-        none are if empty. `sensors`: instead of the stack's own.
+        none are if empty. `refuses`: by an API server that refuses everything. `sensors`: instead of the stack's own.
         """
         heard = stack.all_sensors() if sensors is None else sensors
         answer = self.ask(
@@ -141,6 +142,7 @@ class Engine:
                 "deliveries": [{"headers": d.headers, "body": base64.b64encode(d.body).decode()} for d in deliveries],
                 "filters": filters,
                 "secret": secret,
+                "refuses": refuses,
                 "maxMessage": BUS_MAX_BYTES,
             }
         )

@@ -85,12 +85,23 @@ def wrong(question: Question, outcomes: Collection[Outcome], dependencies: Itera
     return told
 
 
+def unheard(question: Question, outcomes: Iterable[Outcome]) -> list[str]:
+    """Which outcomes of an API server that refuses are no failures: the engine would not try again, and say nothing."""
+    return [
+        f"{outcome.dependency}: lost where the API server refuses, and nobody hears of it"
+        for outcome in outcomes
+        if outcome.dependency in question.fires and not outcome.failure
+    ]
+
+
 def _problems(question: Question, outcome: Outcome) -> Iterator[str]:
     if outcome.failure:
         yield f"no Workflow: {outcome.failure}"
     if outcome.redelivered:
         yield f"the same delivery again: {outcome.redelivered}"
     if outcome.object is None:
+        if not outcome.failure:
+            yield "no Workflow, and nobody hears of it"
         return
     metadata, expected = outcome.object["metadata"], question.fires[outcome.dependency]
     if not NAME.fullmatch(metadata["name"]):

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,8 +44,10 @@ type request struct {
 	EventSource *v1alpha1.EventSource `json:"eventSource"`
 	Sensors     []*v1alpha1.Sensor    `json:"sensors"`
 	Deliveries  []delivery            `json:"deliveries"`
-	// The secret that signatures are checked with; empty: they are not.
+	// What the Secret of the EventSource's webhookSecret holds. Without either, signatures are not checked.
 	Secret string `json:"secret"`
+	// Whether the API server refuses all that the Sensors ask of it.
+	Refuses bool `json:"refuses"`
 	// The largest message that the EventBus takes, in bytes.
 	MaxMessage int `json:"maxMessage"`
 	// Whether to tell of the dependencies that do not pass too, and try each filter alone.
@@ -176,16 +179,16 @@ func deliver(asked *request, d delivery, listeners []*listener) (told taken) {
 			return *refused
 		}
 		told = taken{Status: http.StatusOK, Text: "success", Message: len(message)}
+		var event *cloudevents.Event
+		if err := json.Unmarshal(message, &event); err != nil {
+			return taken{Text: err.Error()}
+		}
 		for _, l := range listeners {
 			outcomes := []outcome{}
-			var event *cloudevents.Event
-			if err := json.Unmarshal(message, &event); err != nil {
-				return taken{Text: err.Error()}
-			}
 			for _, t := range l.triggers {
 				for _, dependency := range t.dependencies {
 					if dependency.EventSourceName == event.Source() && dependency.EventName == event.Subject() {
-						if told := l.hear(t, dependency, *event, asked.Filters); asked.Filters || told.Passes || told.Error != "" {
+						if told := l.hear(asked, t, dependency, *event); asked.Filters || told.Passes || told.Error != "" {
 							outcomes = append(outcomes, told)
 						}
 					}
@@ -208,7 +211,11 @@ func publish(asked *request, d delivery, name string, source v1alpha1.GithubEven
 		post.Header.Set(key, value)
 	}
 	post.Body = http.MaxBytesReader(nil, io.NopCloser(bytes.NewReader(d.Body)), source.Webhook.GetMaxPayloadSize())
-	body, err := parseValidateRequest(post, []byte(asked.Secret))
+	secret := asked.Secret
+	if source.WebhookSecret == nil {
+		secret = ""
+	}
+	body, err := parseValidateRequest(post, []byte(secret))
 	if err != nil {
 		return nil, &taken{Status: http.StatusBadRequest, Text: err.Error()}
 	}
@@ -319,12 +326,12 @@ func paceOf(t v1alpha1.Trigger) (pace limits, err error) {
 }
 
 // hear: a trigger looks at an event by one dependency, and acts when its filters let it through.
-func (l *listener) hear(t trigger, dependency v1alpha1.EventDependency, event cloudevents.Event, each bool) outcome {
+func (l *listener) hear(asked *request, t trigger, dependency v1alpha1.EventDependency, event cloudevents.Event) outcome {
 	told := outcome{Trigger: t.Template.Name, Dependency: dependency.Name}
 	converted := convertEvent(event)
 	passes, err := dependencies.Filter(converted, dependency.Filters, dependency.FiltersLogicalOperator)
 	told.Passes, told.Error = passes, text(err)
-	if each && dependency.Filters != nil {
+	if asked.Filters && dependency.Filters != nil {
 		told.Filters = alone(converted, dependency.Filters)
 	}
 	if !passes {
@@ -339,9 +346,17 @@ func (l *listener) hear(t trigger, dependency v1alpha1.EventDependency, event cl
 		return told
 	}
 	cluster := dynamicfake.NewSimpleDynamicClient(k8sruntime.NewScheme())
+	if asked.Refuses {
+		cluster.PrependReactor("*", "*", func(clienttesting.Action) (bool, k8sruntime.Object, error) {
+			return true, nil, errors.New("the API server refuses")
+		})
+	}
 	sc := sensors.NewSensorContext(nil, cluster, l.sensor, nil, "", "", metrics.NewMetrics(l.sensor.Namespace))
 	act := func() (map[string]any, error) {
 		err := triggerActions(sc, quiet, l.sensor, map[string]cloudevents.Event{dependency.Name: event}, *t.Trigger.DeepCopy())
+		if asked.Refuses {
+			return nil, err
+		}
 		return made(cluster, !t.AtLeastOnce), err
 	}
 	object, err := act()
