@@ -66,7 +66,7 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 
 .PHONY: explain
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
-	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT))
+	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT)) || [ $$? != 2 ]
 
 .PHONY: diff
 diff: $(READY) engine ## What a change does to deliveries, Workflows and waiting events: make diff REV=main [STACK=dev] [WITH=lab]
