@@ -70,7 +70,7 @@ explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE
 
 .PHONY: diff
 diff: $(READY) engine ## What a change does to deliveries, Workflows and waiting events: make diff REV=main [STACK=dev] [WITH=lab]
-	@$(RUN) cli diff $(REV) --stack $(STACK) $(if $(WITH),--with $(WITH))
+	@$(RUN) cli diff $(REV) --stack $(STACK) $(if $(WITH),--with $(WITH)) || [ $$? != 2 ]
 
 .PHONY: render
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev

@@ -137,7 +137,7 @@ def explain_(
 @app.command("diff")
 def diff_(
     revision: Annotated[
-        str | None, typer.Argument(metavar="[REV]", help="A git revision to compare with; HEAD if none is given.")
+        str | None, typer.Argument(metavar="REV", help="A git revision to compare with; HEAD if none is given.")
     ] = None,
     stack: Stack = "dev",
     other: Annotated[

@@ -81,7 +81,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Changed:
-    """The same difference in some objects, of what no replayed delivery shows. An empty path: the object itself."""
+    """The same difference in some objects, unless an `Altered` shows it. An empty path: the object itself."""
 
     objects: tuple[str, ...]
     path: str

@@ -74,7 +74,7 @@ def _sections(diff: Diff, *, code: Code, prose: Code) -> Iterator[tuple[str, lis
         ("Deliveries that fire otherwise", [_rerouted(one, code) for one in diff.rerouted]),
         ("Workflows that differ", [_altered(one, code) for one in diff.altered]),
         ("Events that wait", [prose(one.what) for one in diff.waiting or ()]),
-        ("Other changes, which no sample delivery shows", [_changed(one, code) for one in diff.changed]),
+        ("Other changes, of settings and objects", [_changed(one, code) for one in diff.changed]),
     ):
         if lines:
             yield title, lines
