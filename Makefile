@@ -68,6 +68,10 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
 	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT)) || [ $$? != 2 ]
 
+.PHONY: diff
+diff: $(READY) engine ## What a change does to deliveries, Workflows and waiting events: make diff REV=main [STACK=dev] [WITH=lab]
+	@$(RUN) cli diff $(REV) --stack $(STACK) $(if $(WITH),--with $(WITH)) || [ $$? != 2 ]
+
 .PHONY: render
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)

@@ -1,1 +1,1 @@
-"""What a person runs: show, render, settings, deliver."""
+"""What a person runs: show, render, settings, explain, diff, deliver."""

@@ -12,11 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli import explained
+from cli import diffed, explained
+from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
 from cli.records import UnreadableError, read_deliveries
-from cli.stacks import compiled, read_settings, stack_names
+from cli.revision import at_revision
+from cli.stacks import compiled, read_settings, stack_names, written_settings
 from payloads import Payload, one_of_each
 from routes.settings import SECRETS, SettingsError, all_settings
 
@@ -130,6 +132,47 @@ def explain_(
         raise typer.Exit(3)
     if not all(one.started for one in answers):
         raise typer.Exit(1)
+
+
+@app.command("diff")
+def diff_(
+    revision: Annotated[
+        str | None, typer.Argument(metavar="REV", help="A git revision to compare with; HEAD if none is given.")
+    ] = None,
+    stack: Stack = "dev",
+    other: Annotated[
+        str | None, typer.Option("--with", help="Another stack to compare with, instead of a revision.")
+    ] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown, for a pull request.")] = False,
+) -> None:
+    """Say what a change does: which sample deliveries fire otherwise, how Workflows differ, which Sensors lose events.
+
+    GitHub's examples go through both sides' Sensors, in the engine's own code. No cluster is asked. A revision's stack
+    is compiled by that revision's own code, which runs here.
+
+    Exit code 0: nothing changes. 1: something does. 2: they could not be compared.
+    """
+    if revision and other:
+        fail(f"give a revision or --with, not both: {revision} or --with {other}?")
+    try:
+        if other:
+            old, new = _here(stack, stack), _here(other, other)
+        else:
+            old, new = at_revision(revision or "HEAD", stack), _here(stack, "the working tree")
+        found = diff(old, new, samples(), deployed=not other)
+    except (SettingsError, DiffError, EngineError, FileNotFoundError) as error:
+        fail(str(error))
+    if as_markdown:
+        typer.echo(diffed.markdown(found), nl=False)
+    else:
+        console.print(diffed.text(found))
+    if found:
+        raise typer.Exit(1)
+
+
+def _here(stack: str, name: str) -> Side:
+    """A stack of the working tree."""
+    return Side(name=name, settings=written_settings(stack), objects=compiled(stack).objects())
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -120,25 +120,30 @@ class Engine:
             self._process.communicate()
 
     def deliver(
+        self, stack: CompiledStack, deliveries: Iterable[Delivery], *, filters: bool = False, secret: str = ""
+    ) -> list[Taken]:
+        """What becomes of each delivery in a stack, in their order; see `replay`."""
+        return self.replay(stack.event_source, stack.all_sensors(), deliveries, filters=filters, secret=secret)
+
+    def replay(
         self,
-        stack: CompiledStack,
+        event_source: Manifest,
+        sensors: Iterable[Manifest],
         deliveries: Iterable[Delivery],
         *,
         filters: bool = False,
         secret: str = "",
         refuses: bool = False,
-        sensors: Sequence[Manifest] | None = None,
     ) -> list[Taken]:
-        """What becomes of each delivery, in their order.
+        """What becomes of each delivery that an EventSource takes and Sensors hear of, in their order.
 
         `filters`: also of those that do not pass, with each filter alone. `secret`: what signatures are checked with;
-        none are if empty. `refuses`: by an API server that refuses everything. `sensors`: instead of the stack's own.
+        none are if empty. `refuses`: by an API server that refuses everything.
         """
-        heard = stack.all_sensors() if sensors is None else sensors
         answer = self.ask(
             {
-                "eventSource": stack.event_source,
-                "sensors": heard,
+                "eventSource": event_source,
+                "sensors": list(sensors),
                 "deliveries": [{"headers": d.headers, "body": base64.b64encode(d.body).decode()} for d in deliveries],
                 "filters": filters,
                 "secret": secret,

@@ -19,8 +19,8 @@ def stack_names(root: Path = ROOT) -> list[str]:
     return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
 
 
-def read_settings(stack: str, root: Path = ROOT) -> StackSettings:
-    """The settings in `Pulumi.<stack>.yaml`. Raises SettingsError, also for a file that is missing or no YAML."""
+def written_settings(stack: str, root: Path = ROOT) -> dict[str, object]:
+    """What `Pulumi.<stack>.yaml` says, secrets left out. Raises SettingsError for a file that is missing or no YAML."""
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise SettingsError(f"there is no {path.name}; the stacks here are {', '.join(stack_names(root))}")
@@ -31,7 +31,12 @@ def read_settings(stack: str, root: Path = ROOT) -> StackSettings:
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(config, dict):
         raise SettingsError(f"{path.name} has no config; write at least:\nconfig:\n  {PROJECT}:kubeContext: my-cluster")
-    return parse_settings(settings_in(config), source=path.name)
+    return settings_in(config)
+
+
+def read_settings(stack: str, root: Path = ROOT) -> StackSettings:
+    """The settings in `Pulumi.<stack>.yaml`. Raises SettingsError, also for a file that is missing or no YAML."""
+    return parse_settings(written_settings(stack, root), source=f"Pulumi.{stack}.yaml")
 
 
 def compiled(stack: str, root: Path = ROOT) -> CompiledStack:

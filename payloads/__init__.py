@@ -109,3 +109,15 @@ def one_of_each() -> dict[str, Payload]:
         # The examples' closed pull requests were not merged.
         "merged": acted("pull_request", "closed").but(pull_request__merged=True),
     }
+
+
+def corpus() -> dict[str, Payload]:
+    """Every example, named `event/number action` as it stands in `examples(event)`, and what one_of_each patches."""
+    named = {
+        f"{event}/{number}": Payload(event, body)
+        for event in _examples()
+        for number, body in enumerate(examples(event))
+    }
+    known = list(named.values())
+    named |= {f"{p.event}/{name}": p for name, p in one_of_each().items() if p not in known}
+    return {" ".join(filter(None, [name, p.body.get("action")])): p for name, p in named.items()}
