@@ -120,10 +120,18 @@ class Engine:
             self._process.communicate()
 
     def deliver(
-        self, stack: CompiledStack, deliveries: Iterable[Delivery], *, filters: bool = False, secret: str = ""
+        self,
+        stack: CompiledStack,
+        deliveries: Iterable[Delivery],
+        *,
+        filters: bool = False,
+        secret: str = "",
+        refuses: bool = False,
     ) -> list[Taken]:
         """What becomes of each delivery in a stack, in their order; see `replay`."""
-        return self.replay(stack.event_source, stack.all_sensors(), deliveries, filters=filters, secret=secret)
+        return self.replay(
+            stack.event_source, stack.all_sensors(), deliveries, filters=filters, secret=secret, refuses=refuses
+        )
 
     def replay(
         self,

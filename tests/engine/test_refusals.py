@@ -53,5 +53,5 @@ def test_without_at_least_once_nobody_would_hear_of_it(engine: Engine, stack: Co
     (sensor,) = json.loads(json.dumps(stack.sensors["issues"]))
     sensor["spec"]["triggers"][0]["atLeastOnce"] = False
     (case,) = (case for case in CASES if "issues" in case.fires)
-    (taken,) = engine.deliver(stack, [case.delivery], refuses=True, sensors=[sensor])
+    (taken,) = engine.replay(stack.event_source, [sensor], [case.delivery], refuses=True)
     assert len(unheard(case, taken.sensors[0])) == 1
