@@ -1,0 +1,1 @@
+"""What the project is made of: locks with hashes, known vulnerabilities, and a bill of materials."""
