@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from routes import manifests as m
+from routes.admission import Admission, Started
 from routes.contract import (
     ANNOTATIONS,
     LABELS,
@@ -21,12 +22,43 @@ from routes.contract import (
     Source,
     WorkflowName,
 )
+from routes.guards import fires_on
 from routes.manifests import Manifest
-from routes.model import EVENT, BranchIn, Condition, Delivery, Family, Is, NamedLike, NotOneOf, OneOf, Route
+from routes.model import (
+    EVENT,
+    BranchIn,
+    Condition,
+    Delivery,
+    Family,
+    Is,
+    Like,
+    NamedLike,
+    NotOneOf,
+    OneOf,
+    OneOfOrBy,
+    Route,
+    SameAs,
+    Unlike,
+)
+from routes.network import network_policies
+from routes.pods import (
+    BESIDE_THE_BUS,
+    apart_from,
+    container,
+    disruption_budget,
+    image_policy,
+    of_event_bus,
+    of_event_source,
+    of_sensors,
+    pod_security_labels,
+    pod_template,
+    security_context,
+)
 from routes.settings import (
     ConfigWebhookSecret,
     ExistingWebhookSecret,
     ExternalWebhookSecret,
+    ManagedRunner,
     NativeEventBus,
     StackSettings,
 )
@@ -34,6 +66,7 @@ from routes.settings import (
 EVENT_BUS = "github"
 EVENT_SOURCE = "github-es"
 EVENT_NAME = "main"
+EVENT_BUS_ACCOUNT = "github-bus"
 SUBMITTER = "argo-events-workflow-submitter"
 SEMAPHORES = "workflow-semaphores"
 PREFIX = "github-to-argo"
@@ -65,6 +98,7 @@ class CompiledStack:
     event_bus_access: Manifest | None
     event_bus: Manifest
     access: list[Manifest]
+    guards: list[Manifest]
     templates: list[Manifest]
     external_templates: Mapping[str, list[str]]
     sensors: Mapping[str, list[Manifest]]
@@ -80,6 +114,7 @@ class CompiledStack:
         return [
             *(manifest for manifest in first if manifest),
             *self.access,
+            *self.guards,
             *self.templates,
             *self.all_sensors(),
             self.event_source,
@@ -98,7 +133,8 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
         webhook_secret=_webhook_secret(settings),
         event_bus_access=_event_bus_access(settings),
         event_bus=_event_bus(settings),
-        access=list(_access(settings)),
+        access=list(_access(routes, settings)),
+        guards=list(_guards(routes, settings)),
         templates=_templates(settings),
         external_templates=_external_templates(routes, settings),
         sensors={
@@ -123,11 +159,12 @@ def _metadata(name: str, settings: StackSettings, *, kind: str = "") -> m.Metada
 
 def _sensor(route: Route, settings: StackSettings) -> Manifest:
     rate = settings.rate(route)
+    deliveries = fires_on(route, settings)
     return m.Sensor(
         metadata=_metadata(route.sensor, settings, kind="Sensor"),
         spec=m.SensorSpec(
             event_bus_name=EVENT_BUS,
-            template=m.PodTemplate(service_account_name=SUBMITTER),
+            template=pod_template(SUBMITTER, settings.pods.sensor, settings),
             dependencies=[
                 m.Dependency(
                     name=delivery.name,
@@ -135,16 +172,16 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
                     event_name=EVENT_NAME,
                     filters=_filters(delivery, settings),
                 )
-                for delivery in route.deliveries
+                for delivery in deliveries
             ],
             triggers=[
                 m.Trigger(
                     template=m.TriggerTemplate(
                         name=route.trigger,
-                        conditions=" || ".join(delivery.name for delivery in route.deliveries),
+                        conditions=" || ".join(delivery.name for delivery in deliveries),
                         k8s=m.K8sTrigger(
                             source=m.Source(resource=_workflow(route, settings)),
-                            parameters=[p for delivery in route.deliveries for p in _parameters(route, delivery)],
+                            parameters=[p for delivery in deliveries for p in _parameters(route, delivery)],
                         ),
                     ),
                     rate_limit=m.RateLimit(unit=rate.unit, requests_per_unit=rate.limit),
@@ -210,20 +247,52 @@ def _compile(condition: Condition, settings: StackSettings) -> Iterator[m.DataFi
                     m.ExprField(name="branch", path=f"[body.{or_named_at},{EMPTY}].0"),
                 ],
             )
+        case Like(path, patterns):
+            yield m.DataFilter(path=f"[body.{path}]", value=[_like(patterns)])
+        case Unlike(path, patterns):
+            yield m.DataFilter(path=f"[body.{path}]", value=[_like(patterns)], comparator="!=")
+        case SameAs(path, other):
+            yield m.ExprFilter(
+                expr="value == other && value != ''",
+                fields_=[
+                    m.ExprField(name="value", path=f"[body.{path},{EMPTY}].0"),
+                    m.ExprField(name="other", path=f"[body.{other},{EMPTY}].0"),
+                ],
+            )
+        case OneOfOrBy(path, values, by, logins):
+            # A list of two: where one path is missing it has one, which neither of these is.
+            yield m.DataFilter(
+                path=f"[body.{by},body.{path}]",
+                value=[
+                    rf'^\["[^"]*","({"|".join(map(_literal, values))})"\]$',
+                    rf'^\["(?i:{"|".join(map(_literal, logins))})","[^"]*"\]$',
+                ],
+            )
 
 
 def _any_of(values: Iterable[str]) -> str:
     """A regular expression, of Go's kind, for the JSON text of a list with one of these texts, letter for letter."""
-    literal = [
-        re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", json.dumps(value, ensure_ascii=False)[1:-1]) for value in values
-    ]
-    return rf'^\["({"|".join(literal)})"\]$'
+    return rf'^\["({"|".join(map(_literal, values))})"\]$'
+
+
+def _like(patterns: Iterable[str]) -> str:
+    """The same for a text that is like one of these patterns, in any letter case; `*` stands for any text."""
+    alike = (".*".join(map(_literal, pattern.split("*"))) for pattern in patterns)
+    return rf'^\["(?i:{"|".join(alike)})"\]$'
+
+
+def _literal(text: str) -> str:
+    """A regular expression for this text within a JSON text, as the EventSource writes one."""
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    for character in "<>&":
+        escaped = escaped.replace(character, f"\\u{ord(character):04x}")
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", escaped)
 
 
 def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
     """The Workflow as it is before a delivery fills it in: what stays empty is absent from the delivery."""
     agent = route.agent or ""
-    events = {delivery.event for delivery in route.deliveries}
+    events = {delivery.event for delivery in fires_on(route, settings)}
     from_delivery = [name for name, label in LABELS.items() if any(label.source(event) for event in events)]
     return m.Workflow(
         metadata=m.WorkflowMetadata(
@@ -244,12 +313,24 @@ def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
                 semaphores=[m.ConfigMapKeySemaphore(config_map_key_ref=m.KeyRef(name=SEMAPHORES, key=route.semaphore))]
             ),
             ttl_strategy=m.TtlStrategy(seconds_after_completion=settings.workflow_ttl_seconds),
+            service_account_name=settings.service_account or None,
         ),
     )
 
 
-def _parameters(route: Route, delivery: Delivery) -> Iterator[m.TriggerParameter]:
-    """What a delivery writes into the Workflow. Where it has nothing the Workflow's own empty text stays."""
+def started(route: Route, settings: StackSettings) -> Started:
+    """The Workflow of a route, and what its deliveries write where."""
+    return Started(
+        workflow=_workflow(route, settings).manifest(),
+        filled=[
+            {dest: source.text if isinstance(source, Constant) else None for dest, source in of_one.items()}
+            for of_one in (_sources(route, delivery) for delivery in route.deliveries)
+        ],
+    )
+
+
+def _sources(route: Route, delivery: Delivery) -> dict[str, Source]:
+    """What a delivery writes into the Workflow, by where. Where it has nothing the Workflow's own empty text stays."""
     event = delivery.event
     places: dict[str, Source | None] = {
         "metadata.name": WorkflowName(route.workflow),
@@ -261,38 +342,49 @@ def _parameters(route: Route, delivery: Delivery) -> Iterator[m.TriggerParameter
             for index, name in enumerate(TEMPLATES[route.template])
         },
     }
-    for dest, source in places.items():
-        if source is not None:
-            always = isinstance(source, WorkflowName | Constant | Json)
-            yield m.TriggerParameter(
-                src=m.ParameterSource(
-                    dependency_name=delivery.name,
-                    data_template=source.template(),
-                    # To the engine an empty result is an error: it then takes the key. A `value` instead would also be
-                    # written when another dependency fired.
-                    data_key=None if always else EMPTY,
-                ),
-                dest=dest,
-            )
+    return {dest: source for dest, source in places.items() if source is not None}
+
+
+def _parameters(route: Route, delivery: Delivery) -> Iterator[m.TriggerParameter]:
+    for dest, source in _sources(route, delivery).items():
+        always = isinstance(source, WorkflowName | Constant | Json)
+        yield m.TriggerParameter(
+            src=m.ParameterSource(
+                dependency_name=delivery.name,
+                data_template=source.template(),
+                # To the engine an empty result is an error: it then takes the key. A `value` instead would also be
+                # written when another dependency fired.
+                data_key=None if always else EMPTY,
+            ),
+            dest=dest,
+        )
 
 
 # --- The way in
 
 
 def _event_source(routes: Iterable[Route], settings: StackSettings) -> Manifest:
-    events = sorted({delivery.event for route in routes for delivery in route.deliveries})
+    events = sorted({delivery.event for route in routes for delivery in fires_on(route, settings)})
     port = settings.webhook.port
     secret = settings.webhook_secret
     return m.EventSource(
         metadata=_metadata(EVENT_SOURCE, settings, kind="EventSource"),
         spec=m.EventSourceSpec(
             event_bus_name=EVENT_BUS,
-            template=m.PodTemplate(service_account_name=EVENT_SOURCE),
+            replicas=settings.webhook.replicas,
+            template=pod_template(
+                EVENT_SOURCE,
+                settings.pods.event_source,
+                settings,
+                apart=of_event_source(EVENT_SOURCE) if settings.webhook.replicas > 1 else None,
+            ),
             service=m.EventSourceService(ports=[m.ServicePort(name="webhook", port=port, target_port=port)]),
             github={
                 EVENT_NAME: m.GitHubSource(
                     # The port is a string: an integer breaks every EventSource that the controller looks after.
-                    webhook=m.WebhookContext(endpoint=settings.webhook.endpoint, port=str(port)),
+                    webhook=m.WebhookContext(
+                        endpoint=settings.webhook.endpoint, port=str(port), max_payload_size=settings.max_body
+                    ),
                     webhook_secret=m.KeyRef(name=secret.name, key=secret.key),
                     # One of organizations and repositories must be given. Without a token neither is used.
                     organizations=["*"],
@@ -314,7 +406,16 @@ def _event_bus(settings: StackSettings) -> Manifest:
                 version=bus.version,
                 replicas=bus.replicas,
                 stream_config=f"replicas: {bus.replicas}\n",
+                max_payload=str(bus.max_payload_bytes),
                 persistence=persistence,
+                service_account_name=EVENT_BUS_ACCOUNT,
+                security_context=security_context(volumes=True),
+                container_template=container(settings.pods.event_bus),
+                reloader_container_template=container(BESIDE_THE_BUS),
+                metrics_container_template=container(BESIDE_THE_BUS),
+                priority_class_name=settings.pods.priority_class_name,
+                node_selector=settings.pods.node_selector,
+                affinity=apart_from(of_event_bus(EVENT_BUS)) if bus.replicas > 1 else None,
             )
         )
     else:
@@ -367,7 +468,8 @@ def _event_bus_access(settings: StackSettings) -> Manifest | None:
 
 
 def _namespace(settings: StackSettings) -> Manifest | None:
-    metadata = m.Metadata(name=settings.namespace, labels={"app.kubernetes.io/part-of": PREFIX})
+    labels = {"app.kubernetes.io/part-of": PREFIX} | pod_security_labels(settings)
+    metadata = m.Metadata(name=settings.namespace, labels=labels)
     return m.Namespace(metadata=metadata).manifest() if settings.create_namespace else None
 
 
@@ -394,10 +496,12 @@ def _external_templates(routes: Iterable[Route], settings: StackSettings) -> dic
     return {str(template): list(names) for template, names in TEMPLATES.items() if template in started}
 
 
-def _access(settings: StackSettings) -> Iterator[Manifest]:
-    """The Sensors' and the EventSource's service accounts, what they may do, and the semaphores."""
+def _access(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manifest]:
+    """The service accounts of our pods and of the Workflows, what they may do, and the semaphores."""
     yield m.ServiceAccount(metadata=_metadata(SUBMITTER, settings)).manifest()
-    yield m.ServiceAccount(metadata=_metadata(EVENT_SOURCE, settings), automount_service_account_token=False).manifest()
+    without_token = [EVENT_SOURCE] + ([EVENT_BUS_ACCOUNT] if isinstance(settings.event_bus, NativeEventBus) else [])
+    for account in without_token:
+        yield m.ServiceAccount(metadata=_metadata(account, settings), automount_service_account_token=False).manifest()
     yield m.Role(
         metadata=_metadata("argo-events-workflow-submit-role", settings),
         rules=[m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["create", "get", "update"])],
@@ -407,58 +511,57 @@ def _access(settings: StackSettings) -> Iterator[Manifest]:
         role_ref=m.RoleRef(name="argo-events-workflow-submit-role"),
         subjects=[m.Subject(name=SUBMITTER, namespace=settings.namespace)],
     ).manifest()
+    yield from _runner(settings)
     yield m.ConfigMap(
         metadata=_metadata(SEMAPHORES, settings),
         data={key: str(limit) for key, limit in settings.semaphores.model_dump(by_alias=True).items()},
     ).manifest()
     if settings.admission_policy:
-        yield from _admission_policy(settings)
-
-
-def _admission_policy(settings: StackSettings) -> Iterator[Manifest]:
-    """A Sensor's `operation: update` is get, then create, or an update that changes nothing. This holds it to that."""
-    # Cluster-wide, hence named after the namespace.
-    metadata = m.Metadata(
-        name=f"{PREFIX}-{settings.namespace}-sensor-updates", labels={"app.kubernetes.io/part-of": PREFIX}
-    )
-    unchanged = [
-        f"object.{path} == oldObject.{path}"
-        for path in (
-            "?spec",
-            "?status",
-            "metadata.?labels",
-            "metadata.?annotations",
-            "metadata.?finalizers",
-            "metadata.?ownerReferences",
+        yield from Admission(namespace=settings.namespace, submitter=SUBMITTER, prefix=PREFIX).policies(
+            [started(route, settings) for route in routes],
+            m.KeyRef(name=settings.webhook_secret.name, key=settings.webhook_secret.key),
         )
-    ]
-    yield m.AdmissionPolicy(
-        metadata=metadata,
-        spec=m.AdmissionPolicySpec(
-            match_constraints=m.MatchConstraints(
-                resource_rules=[
-                    m.ResourceRule(
-                        api_groups=["argoproj.io"],
-                        api_versions=["*"],
-                        resources=["workflows"],
-                        operations=["UPDATE"],
-                    )
-                ]
-            ),
-            match_conditions=[
-                m.MatchCondition(
-                    name="by-a-sensor",
-                    expression=f"request.userInfo.username == 'system:serviceaccount:{settings.namespace}:{SUBMITTER}'",
-                )
-            ],
-            validations=[
-                m.Validation(
-                    expression=" && ".join(unchanged),
-                    message="a Sensor starts Workflows and changes none: this update would change one",
-                )
-            ],
-        ),
+
+
+def _guards(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manifest]:
+    """What stands around the pods: who may talk to them, how they are drained, which images they may run."""
+    event_source, event_bus = of_event_source(EVENT_SOURCE), of_event_bus(EVENT_BUS)
+    names = [route.sensor for route in routes]
+    sensors = of_sensors(names) if names else None
+    bus = {"event-bus": event_bus} if isinstance(settings.event_bus, NativeEventBus) else {}
+    pods = {"event-source": event_source} | ({"sensors": sensors} if sensors else {}) | bus
+
+    def metadata(name: str) -> m.Metadata:
+        return _metadata(f"{PREFIX}-{name}", settings)
+
+    if settings.network_policy.enabled:
+        policies = network_policies(settings, metadata, event_source=event_source, sensors=sensors, event_bus=event_bus)
+        yield from (policy.manifest() for policy in policies)
+    for name, selector in pods.items():
+        yield disruption_budget(metadata(name), selector).manifest()
+    if settings.pods.images:
+        cluster_wide = m.Metadata(
+            name=f"{PREFIX}-{settings.namespace}-images", labels={"app.kubernetes.io/part-of": PREFIX}
+        )
+        yield image_policy(cluster_wide, settings.namespace, [*pods.values()], settings.pods.images).manifest()
+        yield m.AdmissionPolicyBinding(
+            metadata=cluster_wide, spec=m.AdmissionPolicyBindingSpec(policy_name=cluster_wide.name)
+        ).manifest()
+
+
+def _runner(settings: StackSettings) -> Iterator[Manifest]:
+    """The service account of the Workflows' pods, where the stack makes it."""
+    if not isinstance(settings.runner, ManagedRunner):
+        return
+    name = settings.runner.name
+    yield m.ServiceAccount(metadata=_metadata(name, settings)).manifest()
+    yield m.Role(
+        metadata=_metadata(name, settings),
+        # Argo's executor reports what a step put out. Anything else that a step does is its WorkflowTemplate's to say.
+        rules=[m.PolicyRule(api_groups=["argoproj.io"], resources=["workflowtaskresults"], verbs=["create", "patch"])],
     ).manifest()
-    yield m.AdmissionPolicyBinding(
-        metadata=metadata, spec=m.AdmissionPolicyBindingSpec(policy_name=metadata.name)
+    yield m.RoleBinding(
+        metadata=_metadata(name, settings),
+        role_ref=m.RoleRef(name=name),
+        subjects=[m.Subject(name=name, namespace=settings.namespace)],
     ).manifest()

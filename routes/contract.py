@@ -1,9 +1,10 @@
 """The parameter contract: each parameter, where each event carries it, and which WorkflowTemplate takes which.
 
-A source becomes a Go template that the Sensor runs over the delivery (`.Input.body`). Payload text is data: no source
+A source becomes a Go template that the Sensor runs over the delivery (`.Input.body`). Payload text is data. No source
 lets `{{` through, the mark that Argo Workflows would substitute and evaluate (`{{=1+1}}` in a title reached a step as
-`2`). A source that finds nothing comes out empty, never as "null" or "<no value>"; the compiler sees to it that empty
-is no error.
+`2`). Nor a character that it cannot hand on: it quotes values as Go does, and what Go spells `\\a`, `\\v`, `\\x7f` or
+`\\U000e0067` (in the flag of Scotland) is no JSON, so the Workflow would fail. A source that finds nothing comes out
+empty, never as "null" or "<no value>"; the compiler sees to it that empty is no error.
 """
 
 from __future__ import annotations
@@ -13,36 +14,63 @@ from dataclasses import dataclass, field
 
 from routes.model import Template
 
-# Twice, for runs of braces: `{{{` becomes `{ {{` first.
-NEUTRAL = 'replace "{{" "{ {" | replace "{{" "{ {"'
+UNSPEAKABLE = r"[\x00-\x07\x0b\x0e-\x1f\x7f]|[^\x00-\x{ffff}\pL\pM\pN\pP\pS]"
+"""What fails a Workflow: control characters, and beyond U+FFFF what Go cannot print (tags, private use, unassigned)."""
+
+# Braces twice, for runs of them: `{{{` becomes `{ {{` first. One at the end meets what a template author writes next.
+NEUTRAL = (
+    f'{{{{ $text := regexReplaceAll `{UNSPEAKABLE}` (toString .) "\\ufffd"'
+    ' | replace "{{" "{ {" | replace "{{" "{ {" }}{{ $text }}{{ if hasSuffix "{" $text }} {{ end }}'
+)
+"""A Go template: `.` as a text with nothing live in it."""
 
 # After the word task or task id: with `:` or `#` any word, with only a space or a hyphen one that holds a digit.
+# Letter by letter, since to `(?i)` the long s is an s, and the Kelvin sign a k.
 TASK_ID = (
-    r"(?i)\btask(?:[-_ ]?id)?"
-    r"(?:[ \t]*[:#][ \t:#]*([a-z0-9][a-z0-9_-]*)"
-    r"|(?: +|-)([0-9][a-z0-9_-]*|[a-z][a-z_-]*[0-9][a-z0-9_-]*))"
+    r"\b[Tt][Aa][Ss][Kk](?:[-_ ]?[Ii][Dd])?"
+    r"(?:[ \t]*[:#][ \t:#]*([A-Za-z0-9][A-Za-z0-9_-]*)"
+    r"|(?: +|-)([0-9][A-Za-z0-9_-]*|[A-Za-z][A-Za-z_-]*[0-9][A-Za-z0-9_-]*))"
 )
+
+
+NAME_ENDING = "[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?"
+"""A regular expression for what ends the name of each Workflow: a delivery id, or a hash of one."""
 
 
 @dataclass(frozen=True)
 class Json:
-    """The whole body as JSON, as GitHub sent it, with `{{` spelled `{\\u007b`: the same JSON, nothing in it live."""
+    """The whole body as JSON, as GitHub sent it, nothing in it live.
+
+    `{{` is spelled `{\\u007b`, DEL `\\u007f`, and what lies beyond U+FFFF as two surrogates: the same JSON.
+    """
 
     def template(self) -> str:
+        # In one pass from piece to piece, since a stranger may write 65,536 different characters.
+        code_point = "add (mul (index . 0) 262144) (mul (index . 1) 4096) (mul (index . 2) 64) (index . 3)"
         return (
-            '{{ omit .Input.body "X-GitHub-Event" "X-GitHub-Delivery" | mustToJson '
-            r"| replace `{{` `{\u007b` }}"
+            '{{ $json := omit .Input.body "X-GitHub-Event" "X-GitHub-Delivery" | mustToJson '
+            r'| replace `{{` `{\u007b` | replace "\x7f" `\u007f` }}'
+            r"{{ $beyond := `[\x{10000}-\x{10ffff}]` }}{{ $found := regexFindAll $beyond $json -1 }}"
+            "{{ range $i, $piece := regexSplit $beyond $json -1 }}{{ $piece }}"
+            "{{ if lt $i (len $found) }}{{ with index $found $i }}"
+            f"{{{{ $above := sub ({code_point}) {UTF8_OF_U10000} }}}}"
+            r"{{ printf `\u%04x\u%04x` (add 55296 (div $above 1024)) (add 56320 (mod $above 1024)) }}"
+            "{{ end }}{{ end }}{{ end }}"
         )
+
+
+UTF8_OF_U10000 = 0xF0 * 64**3 + 0x90 * 64**2 + 0x80 * 64 + 0x80
+"""The four bytes of U+10000, weighed as Json does: each code point beyond it is as much more."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """The text at `path`; `{{` becomes `{ {`."""
+    """The text at `path`; `{{` becomes `{ {`, a `{` at its end `{ `, and what fails a Workflow U+FFFD."""
 
     path: str
 
     def template(self) -> str:
-        return f"{{{{ with .Input.body.{self.path} }}}}{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}"
+        return f"{{{{ with .Input.body.{self.path} }}}}{NEUTRAL}{{{{ end }}}}"
 
 
 @dataclass(frozen=True)
@@ -55,19 +83,23 @@ class Prose:
         return (
             f"{{{{ with .Input.body.{self.path} }}}}"
             '{{ if eq (toString .) "<no value>" }} {{ end }}'
-            f"{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}"
+            f"{NEUTRAL}{{{{ end }}}}"
         )
 
 
 @dataclass(frozen=True)
 class Number:
-    """The whole number at `path`, where the body has something at `given` (default: always)."""
+    """The number at `path`, whole and above 0, where the body has something at `given` (default: always)."""
 
     path: str
     given: str = ""
 
     def template(self) -> str:
-        number = f"{{{{ with .Input.body.{self.path} }}}}{{{{ int64 . }}}}{{{{ end }}}}"
+        # A label too, where a minus would fail the Workflow. What is no number is 0 to int64.
+        number = (
+            f"{{{{ with .Input.body.{self.path} }}}}"
+            "{{ if gt (int64 .) 0 }}{{ int64 . }}{{ end }}{{ end }}"
+        )
         return f"{{{{ if .Input.body.{self.given} }}}}{number}{{{{ end }}}}" if self.given else number
 
 
@@ -114,10 +146,10 @@ class Label:
 
 @dataclass(frozen=True)
 class DeliveryId:
-    """GitHub's delivery id, as the header X-GitHub-Delivery has it; `{{` becomes `{ {`."""
+    """GitHub's delivery id, as the header X-GitHub-Delivery has it, neutral as `Text`."""
 
     def template(self) -> str:
-        return f'{{{{ with index .Input.body "X-GitHub-Delivery" }}}}{{{{ toString . | {NEUTRAL} }}}}{{{{ end }}}}'
+        return f'{{{{ with index .Input.body "X-GitHub-Delivery" }}}}{NEUTRAL}{{{{ end }}}}'
 
 
 @dataclass(frozen=True)
@@ -133,7 +165,7 @@ class WorkflowName:
         return (
             '{{ $id := index .Input.body "X-GitHub-Delivery" | default "" | toString }}'
             f"{self.prefix}-"
-            "{{ if regexMatch `^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$` $id }}{{ $id }}"
+            f"{{{{ if regexMatch `^{NAME_ENDING}$` $id }}}}{{{{ $id }}}}"
             "{{ else if $id }}{{ sha256sum $id | trunc 40 }}"
             "{{ else }}{{ mustToJson .Input.body | sha256sum | trunc 40 }}{{ end }}"
         )
@@ -228,6 +260,7 @@ ANNOTATIONS: Mapping[str, Carried] = {
             "workflow_run": Text("workflow_run.head_sha"),
             "check_run": Text("check_run.head_sha"),
             "push": Text("after"),
+            "code_scanning_alert": Text("commit_oid"),
         },
     ),
     "ref": Carried(
@@ -238,6 +271,7 @@ ANNOTATIONS: Mapping[str, Carried] = {
             "workflow_run": Text("workflow_run.head_branch"),
             "check_run": Text("check_run.check_suite.head_branch"),
             "push": Text("ref"),
+            "code_scanning_alert": Text("ref"),
         },
     ),
     "url": Carried(
@@ -250,6 +284,10 @@ ANNOTATIONS: Mapping[str, Carried] = {
             "workflow_run": Text("workflow_run.html_url"),
             "check_run": Text("check_run.html_url"),
             "push": Text("compare"),
+            "repository_advisory": Text("repository_advisory.html_url"),
+            "code_scanning_alert": Text("alert.html_url"),
+            "secret_scanning_alert": Text("alert.html_url"),
+            "dependabot_alert": Text("alert.html_url"),
         },
     ),
 }

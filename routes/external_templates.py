@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from routes.manifests import Manifest
+from routes.settings import PROJECT
 
 
 def problems(found: Iterable[Manifest], wanted: Mapping[str, Sequence[str]]) -> list[str]:
@@ -18,6 +19,29 @@ def problems(found: Iterable[Manifest], wanted: Mapping[str, Sequence[str]]) -> 
             _of_one(name, templates[name], parameters) if name in templates else [_missing(name, parameters)]
         )
     ]
+
+
+def account_problems(found: Iterable[Manifest], wanted: Iterable[str], runner: str) -> list[str]:
+    """What is wrong with the service accounts that the WorkflowTemplates `wanted` among `found` name.
+
+    `runner` is the one that the Workflows name, and theirs counts before a template's; empty where they name none.
+    """
+    named = {template["metadata"]["name"]: template["spec"].get("serviceAccountName") or "" for template in found}
+    return [problem for name in wanted if name in named for problem in _of_account(name, named[name], runner)]
+
+
+def _of_account(name: str, account: str, runner: str) -> Iterator[str]:
+    if runner and account not in ("", runner):
+        yield (
+            f"{name}: its pods would run as {runner}, the stack's setting, and not as {account}, which it names;"
+            " remove its spec.serviceAccountName, or let the templates name theirs:\n"
+            f"      {PROJECT}:runner: {{kind: templates}}"
+        )
+    if not runner and not account:
+        yield (
+            f"{name}: its pods would run as `default`; add spec.serviceAccountName, or let the stack name one:\n"
+            f"      {PROJECT}:runner: {{kind: managed}}"
+        )
 
 
 def _missing(name: str, parameters: Sequence[str]) -> str:

@@ -108,6 +108,7 @@ class WorkflowSpec(Model):
     arguments: Arguments
     synchronization: Synchronization
     ttl_strategy: TtlStrategy
+    service_account_name: str | None = None
 
 
 class WorkflowMetadata(Model):
@@ -156,8 +157,81 @@ class Trigger(Model):
     at_least_once: Literal[True] = True
 
 
+class Quantities(Model):
+    cpu: str
+    memory: str
+
+
+class ResourceRequirements(Model):
+    requests: Quantities
+    limits: Quantities
+
+
+class SeccompProfile(Model):
+    type: Literal["RuntimeDefault"] = "RuntimeDefault"
+
+
+class PodSecurityContext(Model):
+    run_as_non_root: Literal[True] = True
+    run_as_user: int = Field(ge=1)
+    run_as_group: int = Field(ge=1)
+    fs_group: int | None = Field(None, ge=1)
+    seccomp_profile: SeccompProfile = SeccompProfile()
+
+
+class Capabilities(Model):
+    drop: list[Literal["ALL"]] = ["ALL"]
+
+
+class SecurityContext(Model):
+    allow_privilege_escalation: Literal[False] = False
+    read_only_root_filesystem: Literal[True] = True
+    capabilities: Capabilities = Capabilities()
+
+
+class ContainerTemplate(Model):
+    """What Argo Events lets one set of a container it writes."""
+
+    resources: ResourceRequirements
+    security_context: SecurityContext = SecurityContext()
+
+
+class LabelSelectorRequirement(Model):
+    key: str
+    operator: Literal["In"] = "In"
+    values: list[str]
+
+
+class LabelSelector(Model):
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[LabelSelectorRequirement] | None = None
+
+
+class PodAffinityTerm(Model):
+    label_selector: LabelSelector
+    topology_key: Literal["kubernetes.io/hostname"] = "kubernetes.io/hostname"
+
+
+class WeightedPodAffinityTerm(Model):
+    weight: Literal[100] = 100
+    pod_affinity_term: PodAffinityTerm
+
+
+class PodAntiAffinity(Model):
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm]
+
+
+class Affinity(Model):
+    pod_anti_affinity: PodAntiAffinity
+
+
 class PodTemplate(Model):
     service_account_name: str
+    container: ContainerTemplate
+    security_context: PodSecurityContext
+    priority_class_name: str | None = None
+    node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
 
 
 class SensorSpec(Model):
@@ -178,6 +252,7 @@ class WebhookContext(Model):
     endpoint: str
     port: str
     method: Literal["POST"] = "POST"
+    max_payload_size: int
 
 
 class GitHubSource(Model):
@@ -200,6 +275,7 @@ class EventSourceService(Model):
 
 class EventSourceSpec(Model):
     event_bus_name: str
+    replicas: int
     template: PodTemplate
     service: EventSourceService
     github: dict[str, GitHubSource]
@@ -222,7 +298,16 @@ class JetStream(Model):
     version: str
     replicas: int
     stream_config: str
+    max_payload: str
     persistence: Persistence | None = None
+    service_account_name: str
+    security_context: PodSecurityContext
+    container_template: ContainerTemplate
+    reloader_container_template: ContainerTemplate
+    metrics_container_template: ContainerTemplate
+    priority_class_name: str | None = None
+    node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
 
 
 class Tls(Model):
@@ -383,6 +468,7 @@ class ResourceRule(Model):
 
 
 class MatchConstraints(Model):
+    namespace_selector: LabelSelector | None = None
     resource_rules: list[ResourceRule]
 
 
@@ -391,15 +477,22 @@ class MatchCondition(Model):
     expression: str
 
 
+class Variable(Model):
+    name: str
+    expression: str
+
+
 class Validation(Model):
     expression: str
     message: str
+    message_expression: str | None = None
 
 
 class AdmissionPolicySpec(Model):
     failure_policy: Literal["Fail"] = "Fail"
     match_constraints: MatchConstraints
     match_conditions: list[MatchCondition]
+    variables: list[Variable] | None = None
     validations: list[Validation]
 
 
@@ -420,3 +513,61 @@ class AdmissionPolicyBinding(Model):
     kind: Literal["ValidatingAdmissionPolicyBinding"] = "ValidatingAdmissionPolicyBinding"
     metadata: Metadata
     spec: AdmissionPolicyBindingSpec
+
+
+class PodDisruptionBudgetSpec(Model):
+    max_unavailable: Literal[1] = 1
+    selector: LabelSelector
+    unhealthy_pod_eviction_policy: Literal["AlwaysAllow"] = "AlwaysAllow"
+
+
+class PodDisruptionBudget(Model):
+    api_version: Literal["policy/v1"] = "policy/v1"
+    kind: Literal["PodDisruptionBudget"] = "PodDisruptionBudget"
+    metadata: Metadata
+    spec: PodDisruptionBudgetSpec
+
+
+class NetworkPort(Model):
+    port: int
+    protocol: Literal["TCP", "UDP"] = "TCP"
+
+
+class IpBlock(Model):
+    cidr: str
+
+
+class NetworkPeer(Model):
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IpBlock | None = None
+
+
+class IngressRule(Model):
+    """No `from`: anyone."""
+
+    from_: list[NetworkPeer] | None = Field(None, alias="from")
+    ports: list[NetworkPort]
+
+
+class EgressRule(Model):
+    """No `to`: any address."""
+
+    to: list[NetworkPeer] | None = None
+    ports: list[NetworkPort]
+
+
+class NetworkPolicySpec(Model):
+    """What no rule allows is denied, both ways."""
+
+    pod_selector: LabelSelector
+    policy_types: list[Literal["Ingress", "Egress"]] = ["Ingress", "Egress"]
+    ingress: list[IngressRule]
+    egress: list[EgressRule]
+
+
+class NetworkPolicy(Model):
+    api_version: Literal["networking.k8s.io/v1"] = "networking.k8s.io/v1"
+    kind: Literal["NetworkPolicy"] = "NetworkPolicy"
+    metadata: Metadata
+    spec: NetworkPolicySpec

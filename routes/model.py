@@ -44,7 +44,8 @@ class Rate:
     unit: Literal["Second", "Minute", "Hour"] = "Minute"
 
 
-# Conditions. A path is a dotted path within the delivery's body. A path that is missing or null meets none of them.
+# Conditions. A path is a dotted path within the delivery's body. A path that is missing or null meets none of them but
+# Unlike.
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,74 @@ class BranchIn:
     or_named_at: str
 
 
+@dataclass(frozen=True)
+class Like:
+    """The text at `path` is like one of `patterns`: `*` stands for any text, and letter case does not count."""
+
+    path: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """The text at `path` is like none of `patterns`, as in Like. A path that is missing or null is like none."""
+
+    path: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OneOfOrBy:
+    """The text at `path` is one of `values`, letter for letter, or that at `by` one of `logins`, in any letter case.
+
+    Both paths have to be there.
+    """
+
+    path: str
+    values: tuple[str, ...]
+    by: str
+    logins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SameAs:
+    """The texts at `path` and `other` are there and the same, letter for letter."""
+
+    path: str
+    other: str
+
+
 EVENT = "X-GitHub-Event"
 """The header, which the EventSource puts into the body under this name."""
 
-Condition = OneOf | NotOneOf | Is | NamedLike | BranchIn
+Condition = OneOf | NotOneOf | Is | NamedLike | BranchIn | Like | Unlike | OneOfOrBy | SameAs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where a delivery's body has what a stack's guards look at, as dotted paths; empty where it has nothing of it.
+
+    `association`: how the author stands to the repository, an author_association. `writer`: the login of who wrote what
+    a Workflow would answer; `writer_app`: the slug of the GitHub App that it was written through. `proposer`: the login
+    of who opened the pull request that a Workflow would validate. `draft`: whether it is a draft. `repository`: the
+    repository as owner/name.
+
+    Of a run or check, `actors`: the logins of who caused it; `branch`: its branch; `head_repository`: whose branch that
+    is, as owner/name (a check of a fork's branch has no branch instead); `check_app`: the slug of the GitHub App that
+    made the check. Of an alert, `ref`: its full ref.
+    """
+
+    association: str = ""
+    writer: str = ""
+    writer_app: str = ""
+    proposer: str = ""
+    actors: tuple[str, ...] = ()
+    branch: str = ""
+    head_repository: str = ""
+    ref: str = ""
+    check_app: str = ""
+    draft: str = ""
+    repository: str = "repository.full_name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +170,7 @@ class Delivery:
     event: str
     actions: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
+    paths: Paths = Paths()
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -117,7 +183,9 @@ class Delivery:
 class Route:
     """One Sensor with one trigger: which deliveries start a Workflow from which template, and how often.
 
-    `workflow` begins the name of each Workflow; the delivery id ends it. `agent` is the contract's parameter.
+    `further` are deliveries that count only in a stack whose setting `securityEvents` names their event; what a stack
+    makes of them all is `guards.fires_on`. `workflow` begins the name of each Workflow; the delivery id ends it.
+    `agent` is the contract's parameter.
     """
 
     sensor: str
@@ -128,6 +196,7 @@ class Route:
     semaphore: Semaphore
     rate: Rate
     agent: Agent | None = None
+    further: tuple[Delivery, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

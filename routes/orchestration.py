@@ -1,4 +1,8 @@
-"""What reaches the main branch, by push or by merge, resumes or closes the orchestrator's work."""
+"""What reaches the main branch, by push or by merge, resumes or closes the orchestrator's work.
+
+Both take the right to write to the repository. So no trust is asked for: a merged pull request's author_association is
+that of who wrote it, who may be a stranger, and merging it was a maintainer's act.
+"""
 
 from routes.model import BranchIn, Delivery, Family, Is, Rate, Route, Semaphore, Template
 

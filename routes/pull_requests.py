@@ -1,6 +1,6 @@
 """A pull request that is ready for review starts its validation."""
 
-from routes.model import Delivery, Family, Is, Rate, Route, Semaphore, Template
+from routes.model import Delivery, Family, Paths, Rate, Route, Semaphore, Template
 
 FAMILY = Family(
     name="pull-requests",
@@ -13,7 +13,11 @@ FAMILY = Family(
                     name="pr",
                     event="pull_request",
                     actions=("opened", "reopened", "synchronize", "ready_for_review"),
-                    where=(Is("pull_request.draft", False),),
+                    paths=Paths(
+                        association="pull_request.author_association",
+                        proposer="pull_request.user.login",
+                        draft="pull_request.draft",
+                    ),
                 ),
             ),
             template=Template.PR_VALIDATION,

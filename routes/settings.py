@@ -7,26 +7,33 @@ A setting `a.b` stands in `Pulumi.<stack>.yaml` under `config: github-to-argo:a:
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import re
 import types
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import re2
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     create_model,
+    field_validator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from routes import FAMILIES
+from routes import FAMILIES, limits
 from routes.model import Rate, Route, Semaphore
 
 PROJECT = "github-to-argo"
@@ -37,6 +44,8 @@ SECRETS = {
 }
 """Config keys that hold secrets. They go from Pulumi's config into a Secret and nowhere else."""
 
+
+ANY_REPOSITORY = "*/*"
 
 T = TypeVar("T")
 
@@ -58,15 +67,109 @@ def _odd_or_one(replicas: int) -> int:
 
 
 def _re2(pattern: str) -> str:
+    """Go's regular expressions are those of RE2 but for what is said here; `tests/engine` compares the two."""
+    options = re2.Options()
+    options.log_errors = False
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    if re.search(r"\(\?[=!<]|\\[1-9]", pattern):
-        raise ValueError("the engine's regular expressions (Go's) have no look-around and no back-references")
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
+        raise ValueError(
+            f"not a regular expression of the engine, which knows RE2's (Go's): {_said(error)};"
+            " these have no look-around and no back-references"
+        ) from None
+    if re.search(r"(?<!\\)(?:\\\\)*\\C", pattern):
+        raise ValueError(r"the engine's regular expressions (Go's) have no \C")
+    if not all(name.isascii() for name in compiled.groupindex):
+        raise ValueError("the engine's regular expressions (Go's) have group names of A-Z, a-z, 0-9 and _ only")
     if compiled.search(""):
         raise ValueError("it matches every text")
     return pattern
+
+
+def _text_of_number(amount: object) -> object:
+    """YAML's `cpu: 1` is a number."""
+    return str(amount) if type(amount) is int else amount
+
+
+def _canonical_cpu(amount: str) -> str:
+    """As Kubernetes writes it: what the engine runs is compared with what was applied, letter for letter."""
+    millis = millicores(amount)
+    return f"{millis}m" if millis % 1000 else str(millis // 1000)
+
+
+def _canonical_memory(amount: str) -> str:
+    """As Kubernetes writes it."""
+    size = mebibytes(amount)
+    return f"{size // 1024**2}Ti" if size % 1024**2 == 0 else f"{size // 1024}Gi" if size % 1024 == 0 else f"{size}Mi"
+
+
+def millicores(amount: str) -> int:
+    """Thousandths of a CPU: 250 for `250m`, 2000 for `2`."""
+    return int(amount[:-1]) if amount.endswith("m") else int(amount) * 1000
+
+
+def mebibytes(amount: str) -> int:
+    """MiB: 512 for `512Mi`, 2048 for `2Gi`."""
+    unit: int = 1024 ** ("Mi", "Gi", "Ti").index(amount[-2:])
+    return int(amount[:-2]) * unit
+
+
+def _networks(blocks: tuple[str, ...]) -> tuple[str, ...]:
+    for number, block in enumerate(blocks, 1):
+        try:
+            ipaddress.ip_network(block)
+        except ValueError:
+            raise ValueError(f"number {number} is no block of addresses (for one address: /32)") from None
+    return blocks
+
+
+def _ports(ports: tuple[int, ...]) -> tuple[int, ...]:
+    for port in ports:
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{port} is no port")
+    if not ports:
+        raise ValueError("without a port nothing gets through")
+    return ports
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    part = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+    for number, (key, value) in enumerate(labels.items(), 1):
+        if not re.fullmatch(rf"([-a-z0-9.]{{1,253}}/)?{part}", key) or not re.fullmatch(rf"({part})?", value):
+            raise ValueError(f"number {number} is no label and its value")
+    if not labels:
+        raise ValueError("no label at all would select everything")
+    return labels
+
+
+def _by_digest(images: tuple[str, ...]) -> tuple[str, ...]:
+    for number, image in enumerate(images, 1):
+        if not re.fullmatch(r"[a-z0-9][-a-z0-9._:/]*@sha256:[0-9a-f]{64}", image):
+            raise ValueError(f"number {number} has no digest: it must end with @sha256: and 64 hexadecimal digits")
+    return images
+
+
+def _said(error: re2.error) -> str:
+    (text,) = error.args
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+
+
+def _branch(pattern: str) -> str:
+    if pattern.startswith("refs/"):
+        raise ValueError("a run's branch has no refs/heads/ before it")
+    if not pattern.strip("*"):
+        raise ValueError("it is like every branch")
+    return pattern
+
+
+def _no_trust(trust: object) -> object:
+    if trust is not None:
+        raise ValueError(
+            "none of the route's deliveries says how its author stands to the repository: GitHub tells it of pull"
+            " requests, comments and issues, not of runs, checks and alerts, and a push or a merge takes the right to"
+            " write"
+        )
+    return trust
 
 
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -75,7 +178,36 @@ SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")
 Quantity = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$")]
 Interval = Annotated[str, StringConstraints(pattern=r"^([0-9]+(s|m|h))+$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
-Re2 = Annotated[str, AfterValidator(_re2)]
+# 500 characters cannot nest deeper than Go allows, which is less than RE2 does.
+Re2 = Annotated[str, StringConstraints(max_length=500), AfterValidator(_re2)]
+Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-_A-Za-z0-9]{0,99}(\[bot\])?$")]
+App = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]{0,99}$")]
+Repositories = Annotated[
+    str, StringConstraints(pattern=r"^(\*/\*|[A-Za-z0-9][-_A-Za-z0-9]{0,99}/(\*|[-._A-Za-z0-9]{1,100}))$")
+]
+Branch = Annotated[str, StringConstraints(pattern=r"^[^\s~^:?\[\\]+$"), AfterValidator(_branch)]
+Cpu = Annotated[
+    str,
+    BeforeValidator(_text_of_number),
+    StringConstraints(pattern=r"^[1-9][0-9]*m?$"),
+    AfterValidator(_canonical_cpu),
+]
+Memory = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Mi|Gi|Ti)$"), AfterValidator(_canonical_memory)]
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
+Ports = Annotated[tuple[int, ...], AfterValidator(_ports)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels)]
+Images = Annotated[tuple[str, ...], AfterValidator(_by_digest)]
+
+
+class Trust(StrEnum):
+    """Whose pull requests, comments and issues start something, by GitHub's author_association."""
+
+    ANYONE = "anyone"
+    CONTRIBUTORS = "contributors"
+    MEMBERS = "members"
+
+
+SecurityEvent = Literal["repository_advisory", "code_scanning_alert", "secret_scanning_alert", "dependabot_alert"]
 
 
 class NativeEventBus(Model):
@@ -90,6 +222,13 @@ class NativeEventBus(Model):
         None, description="size of each server's volume; without it a restart of all loses events", examples=["10Gi"]
     )
     storage_class: Name | None = Field(None, description="StorageClass of these volumes", examples=["standard"])
+    max_payload_bytes: int = Field(
+        limits.BUS_BYTES,
+        ge=limits.NATS_BYTES,
+        le=64 * limits.MIB,
+        description="the largest message that it takes; deliveries grow on their way in, up to eight times",
+        examples=[limits.BUS_BYTES],
+    )
 
 
 class Monitor(Model):
@@ -137,6 +276,14 @@ class ExoticEventBus(Model):
     stream_replicas: Annotated[int, AfterValidator(_odd_or_one)] = Field(
         1, ge=1, le=5, description="on how many servers each event is stored: 1, 3 or 5", examples=[3]
     )
+    max_payload_bytes: int = Field(
+        limits.NATS_BYTES,
+        ge=limits.NATS_BYTES,
+        le=64 * limits.MIB,
+        description="the largest message that it takes, its max_payload (1 MiB where nobody has set it);"
+        " the largest delivery is less than an eighth of it",
+        examples=[limits.BUS_BYTES],
+    )
     monitor: Monitor | None = Field(
         None, description="the Service of its monitoring port", examples=["{namespace: nats, service: nats}"]
     )
@@ -174,6 +321,26 @@ class ConfigWebhookSecret(WebhookSecret):
     kind: Literal["config"]
 
 
+class ManagedRunner(Model):
+    """Made by this stack, with the rights that Argo Workflows needs in a Workflow's pods and no others."""
+
+    kind: Literal["managed"]
+    name: Name = Field("argo-workflow-runner", description="name of the service account", examples=["agents"])
+
+
+class ExistingRunner(Model):
+    """Made by someone else, in the stack's namespace."""
+
+    kind: Literal["existing"]
+    name: Name = Field(description="name of the service account", examples=["agents"])
+
+
+class TemplatesRunner(Model):
+    """Named by each WorkflowTemplate itself: the Workflows name none."""
+
+    kind: Literal["templates"]
+
+
 class Webhook(Model):
     """Where the EventSource listens."""
 
@@ -181,6 +348,21 @@ class Webhook(Model):
         "/events", description="path that GitHub posts to", examples=["/events"]
     )
     port: int = Field(12000, ge=1024, le=65535, description="port of the EventSource and its Service", examples=[12000])
+    replicas: int = Field(
+        1,
+        ge=1,
+        le=5,
+        description="how many EventSource pods take deliveries; with 2 a drained node or a new image loses none",
+        examples=[2],
+    )
+    max_payload_bytes: int | None = Field(
+        None,
+        ge=64 * limits.KIB,
+        le=limits.WORKFLOW_BYTES,
+        description="the largest delivery that is taken, in bytes; GitHub is answered 400 to a larger one. By default"
+        " 262144, or what the EventBus takes if that is less; at most 409600, since a larger one is no Workflow",
+        examples=[122_880],
+    )
 
 
 class RateSettings(Model):
@@ -195,6 +377,51 @@ class RouteSettings(Model):
 
     enabled: bool = Field(True, description="false: the route has no Sensor", examples=["true"])
     rate: RateSettings | None = Field(None, description="instead of the route's own rate", examples=["{limit: 20}"])
+    trust: Trust | None = Field(
+        None,
+        description="instead of the stack's trust; routes of pull requests, comments and issues have it",
+        examples=["members"],
+    )
+
+
+class TrustlessRouteSettings(RouteSettings):
+    """Of a route whose deliveries carry no author_association."""
+
+    trust: Annotated[Trust | None, BeforeValidator(_no_trust)] = Field(None, description="no trust here")
+
+
+class NeverAnswered(Model):
+    """The agents' own accounts. Their comments and issues start nothing; their pull requests are validated."""
+
+    logins: tuple[Login, ...] = Field(
+        (), description="logins of accounts, an App's with [bot]", examples=["my-agent", "my-agent[bot]"]
+    )
+    apps: tuple[App, ...] = Field(
+        (), description="slugs of GitHub Apps, also where they write for a person", examples=["my-agent"]
+    )
+
+
+class Triage(Model):
+    """Which failures are triaged. Runs that are skipped or ignored are not looked at as security scans either."""
+
+    check_runs: Literal["all", "external"] = Field(
+        "all",
+        description="external: only check runs that GitHub Actions did not make; its own fail with their workflow run",
+        examples=["external"],
+    )
+    forks: Literal["run", "skip"] = Field(
+        "run",
+        description="skip: runs and checks of a fork's branch start nothing: who has a fork may be a stranger",
+        examples=["skip"],
+    )
+    branches_ignore: tuple[Branch, ...] = Field(
+        (),
+        description="branches whose runs, checks and code scanning alerts start nothing; * stands for any text",
+        examples=["agent/*"],
+    )
+    actors_ignore: tuple[Login, ...] = Field(
+        (), description="logins whose runs and checks start nothing, an App's with [bot]", examples=["my-agent[bot]"]
+    )
 
 
 class Semaphores(Model):
@@ -206,16 +433,97 @@ class Semaphores(Model):
     orchestrator: int = Field(2, ge=1, description="Workflows at once", examples=[2])
 
 
+class Amount(Model):
+    """CPU and memory."""
+
+    cpu: Cpu = Field(description="CPUs, or thousandths of one", examples=["100m"])
+    memory: Memory = Field(description="memory", examples=["256Mi"])
+
+
+class Resources(Model):
+    """What a container is given, and what it may not exceed."""
+
+    requests: Amount = Field(description="what it is given", examples=["{cpu: 50m, memory: 128Mi}"])
+    limits: Amount = Field(description="what it may not exceed", examples=["{cpu: 500m, memory: 512Mi}"])
+
+    @model_validator(mode="after")
+    def _limits_hold_the_requests(self) -> Resources:
+        of_cpu = millicores(self.requests.cpu) > millicores(self.limits.cpu)
+        if of_cpu or mebibytes(self.requests.memory) > mebibytes(self.limits.memory):
+            raise ValueError(f"the requested {'cpu' if of_cpu else 'memory'} is more than its limit")
+        return self
+
+
+def _resources(of: str, cpu: str, memory: str, most_cpu: str, most_memory: str) -> Any:
+    """A field that has these by default."""
+    return Field(
+        Resources(requests=Amount(cpu=cpu, memory=memory), limits=Amount(cpu=most_cpu, memory=most_memory)),
+        description=f"CPU and memory of {of} (by default {cpu} and {memory}, at most {most_cpu} and {most_memory})",
+        examples=[
+            f"{{requests: {{cpu: {cpu}, memory: {memory}}}, limits: {{cpu: {most_cpu}, memory: {most_memory}}}}}"
+        ],
+    )
+
+
+class Pods(Model):
+    """The pods of the EventSource, the Sensors and a native EventBus."""
+
+    event_source: Resources = _resources("each EventSource pod", "50m", "128Mi", "1", "512Mi")
+    sensor: Resources = _resources("each Sensor's pod", "20m", "96Mi", "500m", "256Mi")
+    event_bus: Resources = _resources("each server of a native EventBus", "100m", "128Mi", "1", "1Gi")
+    priority_class_name: Name | None = Field(
+        None, description="the PriorityClass of these pods", examples=["business-critical"]
+    )
+    node_selector: Labels | None = Field(
+        None, description="labels of the nodes that they run on", examples=["{kubernetes.io/arch: amd64}"]
+    )
+    images: Images = Field(
+        (),
+        description="the images, by digest, that these pods may run, any other is refused; empty: any."
+        " The Argo Events controller chooses them: its variable ARGO_EVENTS_IMAGE, and its config for an EventBus",
+        examples=[f"[quay.io/argoproj/argo-events@sha256:{'0123456789abcdef' * 4}]"],
+    )
+
+
+class NetworkPolicySettings(Model):
+    """Who may talk to these pods, and whom they may talk to."""
+
+    enabled: bool = Field(True, description="false: no NetworkPolicy", examples=["true"])
+    webhook_from: Labels | None = Field(
+        None,
+        description="labels of the namespace whose pods may post to the EventSource, your Ingress controller's;"
+        " without it anyone may",
+        examples=["{kubernetes.io/metadata.name: ingress-nginx}"],
+    )
+    metrics_from: Labels | None = Field(
+        None,
+        description="labels of the namespace whose pods may read the metrics, your Prometheus's; without it none may",
+        examples=["{kubernetes.io/metadata.name: monitoring}"],
+    )
+    api_server: Networks = Field(
+        (), description="the API server's address blocks; empty: any address, at its ports", examples=["[10.0.0.1/32]"]
+    )
+    api_server_ports: Ports = Field(
+        (443, 6443), description="ports at which the API server itself listens", examples=["[443, 6443]"]
+    )
+    dns_ports: Ports = Field(
+        (53,), description="ports at which the DNS pods themselves listen (OpenShift: 5353)", examples=["[53]"]
+    )
+    event_bus: Networks = Field(
+        (),
+        description="address blocks of a NATS that exists; empty: any address, at the port of its url",
+        examples=["[10.0.7.0/24]"],
+    )
+
+
 # A closed model with one field for each route of the table.
 Routes = create_model(
     "Routes",
     __base__=Model,
     **{  # type: ignore[call-overload]
         route.sensor.replace("-", "_"): (
-            RouteSettings,
-            Field(
-                RouteSettings(), alias=route.sensor, description="settings of the route", examples=["{enabled: true}"]
-            ),
+            model := (RouteSettings if any(d.paths.association for d in route.deliveries) else TrustlessRouteSettings),
+            Field(model(), alias=route.sensor, description="settings of the route", examples=["{enabled: true}"]),
         )
         for family in FAMILIES
         for route in family.routes
@@ -242,10 +550,26 @@ class StackSettings(Model):
         description="where the webhook's secret comes from", examples=["{kind: existing, name: github-webhook-secret}"]
     )
     webhook: Webhook = Field(Webhook(), description="where the EventSource listens", examples=["{port: 12000}"])
+    pods: Pods = Field(Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"])
+    network_policy: NetworkPolicySettings = Field(
+        NetworkPolicySettings(), description="who may talk to these pods, and whom they may talk to", examples=["{}"]
+    )
+    pod_security: Literal["restricted", "baseline"] = Field(
+        "restricted",
+        description="the Pod Security level of a namespace that the stack makes; baseline: for Workflows whose pods"
+        " cannot be restricted",
+        examples=["restricted"],
+    )
     workflow_templates: Literal["external", "managed"] = Field(
         "external",
         description="external: the WorkflowTemplates are yours; managed: written from the contract, with empty bodies",
         examples=["external"],
+    )
+    runner: Annotated[ManagedRunner | ExistingRunner | TemplatesRunner, Field(discriminator="kind")] = Field(
+        ManagedRunner(kind="managed"),
+        description="the service account that the Workflows' pods run as, in place of one that a WorkflowTemplate names"
+        " in its spec; templates: that one",
+        examples=["{kind: managed, name: argo-workflow-runner}"],
     )
     check_templates: bool = Field(
         True,
@@ -272,7 +596,7 @@ class StackSettings(Model):
     )
     admission_policy: bool = Field(
         True,
-        description="false: no ValidatingAdmissionPolicy (Kubernetes before 1.30, or no right to make one)",
+        description="false: no ValidatingAdmissionPolicies (Kubernetes before 1.30, or no right to make one)",
         examples=["true"],
     )
     security_workflows: Re2 = Field(
@@ -280,10 +604,75 @@ class StackSettings(Model):
         description="a regular expression for the names of the GitHub workflows that are security scans",
         examples=["(?i)security|scan"],
     )
+    trust: Trust = Field(
+        Trust.ANYONE,
+        description="whose pull requests, comments and issues start something: anyone; contributors (OWNER, MEMBER,"
+        " COLLABORATOR, CONTRIBUTOR); members (without CONTRIBUTOR)",
+        examples=["members"],
+    )
+    never_answered: NeverAnswered = Field(
+        NeverAnswered(),
+        description="the agents' own accounts, whose comments and issues start nothing",
+        examples=["{logins: [my-agent], apps: [my-agent]}"],
+    )
+    repositories: tuple[Repositories, ...] = Field(
+        (ANY_REPOSITORY,),
+        min_length=1,
+        description="the repositories served: owner/name, owner/*, or */* for all;"
+        " a security_advisory has none and is always served",
+        examples=["my-org/*"],
+    )
+    triage: Triage = Field(Triage(), description="which failures are triaged", examples=["{checkRuns: external}"])
+    drafts: Literal["skip", "run"] = Field(
+        "skip",
+        description="skip: a draft pull request is validated once it is ready for review; run: as any other, and no"
+        " more when it is ready",
+        examples=["skip"],
+    )
+    security_events: tuple[SecurityEvent, ...] = Field(
+        (),
+        description="further events for the security agent: repository_advisory, code_scanning_alert,"
+        " secret_scanning_alert, dependabot_alert",
+        examples=["code_scanning_alert"],
+    )
     semaphores: Semaphores = Field(
         Semaphores(), description="how many Workflows run at once", examples=["{coderun: 10}"]
     )
     routes: Routes = Field(Routes(), description="settings of single routes, by Sensor", examples=["{}"])
+
+    @field_validator("webhook", mode="after")
+    @classmethod
+    def _passes_the_bus(cls, webhook: Webhook, info: ValidationInfo) -> Webhook:
+        bus, body = info.data.get("event_bus"), webhook.max_payload_bytes
+        if not bus or not body or body <= limits.body_that_passes(bus.max_payload_bytes):
+            return webhook
+        theirs = "" if isinstance(bus, NativeEventBus) else ", and so that NATS's max_payload"
+        wrong = PydanticCustomError(
+            "larger_than_the_bus",
+            "{body} bytes may become a message of {needed}, and eventBus.maxPayloadBytes is {bus}; set that to"
+            " {needed}{theirs}, or this to at most {most}",
+            {
+                "body": body,
+                "needed": limits.bus_that_takes(body),
+                "bus": bus.max_payload_bytes,
+                "theirs": theirs,
+                "most": limits.body_that_passes(bus.max_payload_bytes),
+            },
+        )
+        line = InitErrorDetails(type=wrong, loc=("maxPayloadBytes",), input=body)
+        raise ValidationError.from_exception_data(cls.__name__, [line], hide_input=True)
+
+    @property
+    def max_body(self) -> int:
+        """The largest delivery that the EventSource takes, in bytes."""
+        return self.webhook.max_payload_bytes or min(
+            limits.DEFAULT_BYTES, limits.body_that_passes(self.event_bus.max_payload_bytes)
+        )
+
+    @property
+    def service_account(self) -> str:
+        """What the Workflows' pods run as; empty where each WorkflowTemplate says so itself."""
+        return "" if isinstance(self.runner, TemplatesRunner) else self.runner.name
 
     def route(self, route: Route) -> RouteSettings:
         settings = getattr(self.routes, route.sensor.replace("-", "_"))
@@ -293,6 +682,9 @@ class StackSettings(Model):
     def rate(self, route: Route) -> Rate:
         changed = self.route(route).rate
         return Rate(limit=changed.limit, unit=changed.unit) if changed else route.rate
+
+    def trust_of(self, route: Route) -> Trust:
+        return self.route(route).trust or self.trust
 
     def at_once(self, semaphore: Semaphore) -> int:
         limit = self.semaphores.model_dump(by_alias=True)[semaphore]
@@ -345,7 +737,10 @@ def _settings_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, str, 
 def _explain(error: ErrorDetails) -> str:
     place = _Place(StackSettings)
     for step in error["loc"]:
-        place.enter(str(step))
+        if isinstance(step, int):
+            place.keys[-1] += f"[{step}]"
+        else:
+            place.enter(step)
     key = f"{PROJECT}:{'.'.join(place.keys)}"
     what = error["msg"].removeprefix("Value error, ").replace("Input should", "should", 1)
     match error["type"]:
@@ -358,20 +753,28 @@ def _explain(error: ErrorDetails) -> str:
             return (
                 f"  {key}.kind: should be one of {', '.join(kinds)}, for example:\n{_command(f'{key}.kind', kinds[0])}"
             )
+        case "larger_than_the_bus":
+            return f"  {key}: {what}"
         case "string_pattern_mismatch":
             what = "not of the right form"
+        case "tuple_type":
+            what = "should be a list"
+        case "too_short":
+            what = "should not be empty"
     about = place.field.description if place.field and place.field.description else ""
     examples = (place.field.examples if place.field else None) or []
     advice = f"; write {about}" if about else ""
-    return f"  {key}: {what}{advice}" + (f", for example:\n{_command(key, examples[0])}" if examples else "")
+    of_items = place.field is not None and get_origin(place.field.annotation) is tuple and not key.endswith("]")
+    item = "[0]" if of_items and not str(examples[0]).startswith("[") else ""
+    return f"  {key}: {what}{advice}" + (f", for example:\n{_command(key + item, examples[0])}" if examples else "")
 
 
 def _command(key: str, value: object) -> str:
     text = str(value)
-    if text.startswith("{"):
+    if text.startswith(("{", "[")):
         return f"      {key}: {text}"
-    quoted = f"'{text}'" if re.search(r"[^-\w./:]", text) else text
-    return f"      pulumi config set --path {key} {quoted}"
+    key, text = (f"'{word}'" if re.search(r"[^-\w./:]", word) else word for word in (key, text))
+    return f"      pulumi config set --path {key} {text}"
 
 
 class _Place:

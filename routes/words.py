@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from routes.contract import Constant, DeliveryId, Json, Label, Number, Prose, Source, TaskId, Text, WorkflowName
-from routes.model import BranchIn, Condition, Is, NamedLike, NotOneOf, OneOf, Rate
+from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
 from routes.settings import StackSettings
 
 Code = Callable[[str], str]
@@ -36,12 +36,26 @@ def wanted(condition: Condition, settings: StackSettings, code: Code = str) -> s
             return f"a match of {code(getattr(settings, setting))}"
         case BranchIn(_, names, or_named_at):
             return f"the branch {_or((*map(code, names), f'the one at {code(or_named_at)}'))}"
+        case Like(_, patterns):
+            return f"one like {_or(map(code, patterns))}"
+        case Unlike(_, patterns):
+            return f"none like {_or(map(code, patterns))}"
+        case SameAs(_, other):
+            return f"the one at {code(other)}"
+        case OneOfOrBy(_, values, by, logins):
+            return f"{_or(map(code, values))}; or {code(by)} {_or(map(code, logins))}"
 
 
 def in_words(condition: Condition, settings: StackSettings, code: Code = str) -> str:
     """A condition as a sentence: `pull_request.draft is false`."""
     path = path_of(condition, code)
     match condition:
+        case Like(_, patterns):
+            return f"{path} is like {_or(map(code, patterns))}"
+        case Unlike(_, patterns):
+            return f"{path} is not like {_or(map(code, patterns))}"
+        case OneOfOrBy(_, values, by, logins):
+            return f"{path} is {_or(map(code, values))}; or {code(by)} is {_or(map(code, logins))}"
         case NotOneOf(_, values):
             return f"{path} is there and not {_or(map(code, values))}"
         case NamedLike(paths, setting):

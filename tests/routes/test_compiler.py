@@ -2,17 +2,17 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
 from cli.stacks import compiled, read_settings, stack_names
 from routes import FAMILIES, manifests
-from routes.compiler import CompiledStack, _any_of, compile_stack
+from routes.compiler import CompiledStack, _any_of, _like, compile_stack
 from routes.contract import PARAMETERS, TEMPLATES
 from routes.manifests import Manifest
-from routes.settings import parse_settings
+from routes.settings import SettingsError, StackSettings, parse_settings
 from tests.routes.test_settings import EXOTIC, MINIMAL
 
 
@@ -34,7 +34,11 @@ def parameters_of(sensor: Manifest) -> list[dict[str, Any]]:
     return found
 
 
-ALL = [pytest.param(sensor, id=name) for name, sensor in sensors(stack()).items()]
+ALL = [
+    pytest.param(sensor, id=f"{name}-{guarded}")
+    for guarded, compiled_stack in {"open": stack(), "guarded": compiled("prod")}.items()
+    for name, sensor in sensors(compiled_stack).items()
+]
 
 
 @pytest.mark.parametrize("name", stack_names())
@@ -130,7 +134,7 @@ def test_rates_and_semaphores_are_the_stacks() -> None:
     assert semaphores["data"]["coderun"] == "3"
 
 
-def test_the_event_source_always_checks_signatures() -> None:
+def test_the_event_source_checks_signatures_with_the_secret_that_is_named() -> None:
     for secret in ({"kind": "existing"}, {"kind": "config"}, {"kind": "external", "store": "s", "remoteKey": "k"}):
         github = stack(webhookSecret=secret | {"name": "hook", "key": "k"}).event_source["spec"]["github"]["main"]
         assert github["webhookSecret"] == {"name": "hook", "key": "k"}
@@ -188,14 +192,61 @@ def test_two_stacks_share_no_cluster_wide_name() -> None:
 
 
 def test_sensors_may_start_workflows_and_no_more() -> None:
-    (role,) = (m for m in stack().access if m["kind"] == "Role")
+    role, _ = (m for m in stack().access if m["kind"] == "Role")
     assert role["rules"] == [
         {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "update"]}
     ]
 
 
-def test_the_admission_policy_can_be_left_out() -> None:
-    assert "ValidatingAdmissionPolicy" not in kinds(stack(admissionPolicy=False))
+def accounts(compiled_stack: CompiledStack) -> set[str | None]:
+    """The service accounts that the stack's Workflows name."""
+    return {
+        s["spec"]["triggers"][0]["template"]["k8s"]["source"]["resource"]["spec"].get("serviceAccountName")
+        for s in sensors(compiled_stack).values()
+    }
+
+
+def test_workflows_run_as_an_account_of_their_own_with_what_argo_needs() -> None:
+    managed = stack(runner={"kind": "managed", "name": "agents"})
+    assert accounts(managed) == {"agents"}
+    runners = [m for m in managed.access if m["metadata"]["name"] == "agents"]
+    account, role, binding = runners
+    assert account["kind"] == "ServiceAccount"
+    assert role["rules"] == [
+        {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+    ]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "agents", "namespace": "events"}]
+
+
+def test_workflows_run_as_an_account_that_exists_and_the_stack_makes_none() -> None:
+    existing = stack(runner={"kind": "existing", "name": "agents"})
+    assert accounts(existing) == {"agents"}
+    assert not [m for m in existing.access if m["metadata"]["name"] == "agents"]
+
+
+def test_workflows_name_no_account_where_the_templates_do() -> None:
+    assert accounts(stack(runner={"kind": "templates"})) == {None}
+
+
+def test_no_setting_takes_the_signature_check_away() -> None:
+    kinds_of_secret = [
+        get_args(kind.model_fields["kind"].annotation)[0]
+        for kind in get_args(StackSettings.model_fields["webhook_secret"].annotation)
+    ]
+    assert len(kinds_of_secret) == 3
+    for kind in kinds_of_secret:
+        given = {"kind": kind} | ({"store": "s", "remoteKey": "k"} if kind == "external" else {})
+        for policy in (True, False):
+            github = stack(webhookSecret=given, admissionPolicy=policy).event_source["spec"]["github"]["main"]
+            assert github["webhookSecret"] == {"name": "github-webhook-secret", "key": "secret"}
+        for nothing in ({"name": ""}, {"key": ""}, {"name": None}, {"key": None}, {"enabled": False}):
+            with pytest.raises(SettingsError, match="github-to-argo:webhookSecret"):
+                stack(webhookSecret=given | nothing)
+    none_at_all: tuple[object, ...] = (None, "", {}, False, {"kind": "none"})
+    for secret in none_at_all:
+        with pytest.raises(SettingsError, match="github-to-argo:webhookSecret"):
+            stack(webhookSecret=secret)
 
 
 def test_a_misspelt_field_cannot_be_emitted() -> None:
@@ -219,3 +270,21 @@ def test_texts_are_compared_letter_for_letter() -> None:
         ("xdependabot[bot]", False),
     ):
         assert bool(re.search(pattern, json.dumps([text]))) is same
+
+
+def test_a_pattern_is_for_the_whole_text_as_the_event_source_writes_it() -> None:
+    pattern = _like(("agent/*", "a.b", "r&d"))
+    for text, same in (
+        ('["agent/x"]', True),
+        ('["agent/x/y\\"z"]', True),
+        ('["Agent/X"]', True),
+        ('["A.B"]', True),
+        ('["r\\u0026d"]', True),
+        ('["my-agent/x"]', False),
+        ('["agent"]', False),
+        ('["a.bc"]', False),
+        ('["axb"]', False),
+        ("[null]", False),
+        ("[]", False),
+    ):
+        assert bool(re.search(pattern, text)) is same, text

@@ -7,7 +7,9 @@ import pytest
 from routes import FAMILIES
 from routes.contract import ANNOTATIONS, LABELS, NEUTRAL, PARAMETERS, TASK_ID, TEMPLATES, Json, Label, Prose, Text
 
-EVENTS = sorted({d.event for family in FAMILIES for route in family.routes for d in route.deliveries})
+EVENTS = sorted(
+    {d.event for family in FAMILIES for route in family.routes for d in (*route.deliveries, *route.further)}
+)
 
 
 def carried(event: str) -> set[str]:
@@ -19,11 +21,15 @@ def test_every_event_carries_what_the_contract_says() -> None:
     comment = {"includeComments", "commentBody", "taskId"}
     assert {event: carried(event) - always for event in EVENTS} == {
         "check_run": set(),
+        "code_scanning_alert": set(),
+        "dependabot_alert": set(),
         "issue_comment": {"pr", "issue"} | comment,
         "issues": {"issue", "taskId"},
         "pull_request": {"pr", "branch", "taskId"},
         "pull_request_review_comment": {"pr", "branch"} | comment,
         "push": {"branch"},
+        "repository_advisory": set(),
+        "secret_scanning_alert": set(),
         "security_advisory": set(),
         "workflow_run": set(),
     }
@@ -51,6 +57,7 @@ def test_all_text_of_a_payload_is_made_neutral() -> None:
                 if isinstance(source, Label):
                     assert '"[^A-Za-z0-9._-]+"' in source.template()
     assert r"replace `{{` `{\u007b`" in Json().template()
+    assert 'replace "{{" "{ {" | replace "{{" "{ {"' in NEUTRAL
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from cli.stacks import read_settings
 from routes import FAMILIES
 from routes.compiler import compile_stack
 from routes.contract import TEMPLATES
-from routes.external_templates import problems
+from routes.external_templates import account_problems, problems
 from routes.manifests import Manifest
 from routes.settings import parse_settings
 from tests.routes.test_settings import MINIMAL
@@ -130,3 +130,33 @@ def test_a_template_that_only_routes_start_which_are_off_is_none_of_ours() -> No
         "implementation",
         "orchestrator-resume-close",
     ]
+
+
+def with_account(account: str | None) -> Manifest:
+    return {"metadata": {"name": "pr-validation"}, "spec": {"serviceAccountName": account} if account else {}}
+
+
+def test_an_account_that_the_workflows_would_replace_is_told() -> None:
+    assert account_problems([with_account("theirs")], WANTED, "argo-workflow-runner") == [
+        "pr-validation: its pods would run as argo-workflow-runner, the stack's setting, and not as theirs, which it"
+        " names; remove its spec.serviceAccountName, or let the templates name theirs:\n"
+        "      github-to-argo:runner: {kind: templates}"
+    ]
+
+
+def test_an_account_that_nobody_names_is_told() -> None:
+    assert account_problems([with_account(None)], WANTED, "") == [
+        "pr-validation: its pods would run as `default`; add spec.serviceAccountName, or let the stack name one:\n"
+        "      github-to-argo:runner: {kind: managed}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("account", "runner"), [(None, "argo-workflow-runner"), ("argo-workflow-runner", "argo-workflow-runner"), ("a", "")]
+)
+def test_one_account_is_enough(account: str | None, runner: str) -> None:
+    assert not account_problems([with_account(account)], WANTED, runner)
+
+
+def test_accounts_of_templates_that_no_route_starts_are_none_of_ours() -> None:
+    assert not account_problems([with_account("theirs")], {"implementation": []}, "argo-workflow-runner")

@@ -16,6 +16,7 @@ MINIMAL: dict[str, Any] = {
     "webhookSecret": {"kind": "existing"},
 }
 EXOTIC = {"kind": "exotic", "url": "tls://nats.nats.svc:4222", "access": {"name": "nats-access"}}
+SMALL = {"cpu": "100m", "memory": "128Mi"}
 
 
 def wrong(**changes: object) -> str:
@@ -48,8 +49,11 @@ def test_finished_workflows_outlive_githubs_three_days_of_redelivery() -> None:
 
 
 def test_every_committed_stack_is_valid() -> None:
-    assert stack_names() == ["dev", "lab"]
-    assert [read_settings(stack).namespace for stack in stack_names()] == ["argo-events", "github-to-argo-lab"]
+    assert {stack: read_settings(stack).namespace for stack in stack_names()} == {
+        "dev": "argo-events",
+        "lab": "github-to-argo-lab",
+        "prod": "argo-events",
+    }
 
 
 def test_values_may_be_text_as_pulumi_hands_them_over() -> None:
@@ -104,13 +108,113 @@ def test_a_route_can_be_slowed_and_turned_off() -> None:
         ({"webhookSecret": None}, "github-to-argo:webhookSecret: missing; write where the webhook's secret comes from"),
         ({"webhookSecret": {"kind": "none"}}, "should be one of external, existing, config"),
         ({"webhookSecret": {"kind": "external"}}, "github-to-argo:webhookSecret.store: missing"),
+        ({"runner": {"kind": "default"}}, "github-to-argo:runner.kind: should be one of managed, existing, templates"),
+        ({"runner": {"kind": "existing"}}, "github-to-argo:runner.name: missing; write name of the service account"),
+        ({"runner": {"kind": "templates", "name": "x"}}, "github-to-argo:runner.name: there is no such setting"),
         ({"workflowTemplates": "mine"}, "github-to-argo:workflowTemplates: should be 'external' or 'managed'"),
-        ({"securityWorkflows": "(scan"}, "github-to-argo:securityWorkflows: not a regular expression"),
+        ({"securityWorkflows": "(scan"}, "github-to-argo:securityWorkflows: not a regular expression of the engine"),
         ({"securityWorkflows": "scan(?!ner)"}, "have no look-around"),
+        ({"securityWorkflows": r"(s)can\1"}, r"invalid escape sequence: \1; these have no look-around and no back-"),
+        ({"securityWorkflows": r"scan\Z"}, r"invalid escape sequence: \Z"),
+        ({"securityWorkflows": "scan{1001}"}, "invalid repetition size: {1001}"),
+        ({"securityWorkflows": r"(?i)scan\C"}, r"have no \C"),
+        ({"securityWorkflows": "(?P<prüfung>scan)"}, "have group names of A-Z, a-z, 0-9 and _ only"),
+        ({"securityWorkflows": "(" * 1001 + "scan" + ")" * 1001}, "should have at most 500 characters"),
         ({"securityWorkflows": "(scan)?"}, "it matches every text"),
+        (
+            {"trust": "everyone"},
+            "github-to-argo:trust: should be 'anyone', 'contributors' or 'members'; write whose pull",
+        ),
+        (
+            {"routes": {"github-push-merge-to-orchestrator": {"trust": "members"}}},
+            "github-to-argo:routes.github-push-merge-to-orchestrator.trust: none of the route's deliveries says how its"
+            " author stands to the repository: GitHub tells it of pull requests, comments and issues, not of runs,"
+            " checks and alerts, and a push or a merge takes the right to write; write no trust here",
+        ),
+        ({"routes": {"github-ci-failures-to-triage": {"trust": "anyone"}}}, "write no trust here"),
+        ({"routes": {"github-security-to-agent": {"trust": "members"}}}, "write no trust here"),
+        (
+            {"neverAnswered": {"logins": ["ok", "@my-agent"]}},
+            "github-to-argo:neverAnswered.logins[1]: not of the right form; write logins of accounts, an App's with"
+            " [bot], for example:\n      pulumi config set --path 'github-to-argo:neverAnswered.logins[1]' my-agent",
+        ),
+        (
+            {"neverAnswered": {"logins": "my-agent"}},
+            "github-to-argo:neverAnswered.logins: should be a list; write logins of accounts, an App's with [bot], for"
+            " example:\n      pulumi config set --path 'github-to-argo:neverAnswered.logins[0]' my-agent",
+        ),
+        (
+            {"neverAnswered": {"apps": ["my-agent[bot]"]}},
+            "github-to-argo:neverAnswered.apps[0]: not of the right form; write slugs of GitHub Apps",
+        ),
+        ({"neverAnswered": {"users": []}}, "neverAnswered.users: there is no such setting; there are logins, apps"),
+        ({"repositories": []}, "github-to-argo:repositories: should not be empty; write the repositories served"),
+        (
+            {"repositories": ["acme"]},
+            "'github-to-argo:repositories[0]' 'my-org/*'",
+        ),
+        (
+            {"repositories": ["acme/a*"]},
+            "github-to-argo:repositories[0]: not of the right form; write the repositories",
+        ),
+        ({"triage": {"checkRuns": "none"}}, "github-to-argo:triage.checkRuns: should be 'all' or 'external'"),
+        ({"triage": {"forks": "all"}}, "github-to-argo:triage.forks: should be 'run' or 'skip'"),
+        (
+            {"triage": {"branchesIgnore": ["refs/heads/agent/*"]}},
+            "github-to-argo:triage.branchesIgnore[0]: a run's branch has no refs/heads/ before it; write branches",
+        ),
+        ({"triage": {"branchesIgnore": ["*"]}}, "triage.branchesIgnore[0]: it is like every branch"),
+        ({"triage": {"branchesIgnore": ["a b"]}}, "triage.branchesIgnore[0]: not of the right form"),
+        ({"triage": {"actorsIgnore": ["a*"]}}, "triage.actorsIgnore[0]: not of the right form"),
+        ({"drafts": "validate"}, "github-to-argo:drafts: should be 'skip' or 'run'; write skip: a draft"),
+        (
+            {"securityEvents": ["push"]},
+            "github-to-argo:securityEvents[0]: should be 'repository_advisory', 'code_scanning_alert',"
+            " 'secret_scanning_alert' or 'dependabot_alert'; write further events",
+        ),
         ({"retryMinutes": "ten"}, "github-to-argo:retryMinutes: should be a valid integer"),
         ({"webhook": {"port": 80}}, "github-to-argo:webhook.port: should be greater than or equal to 1024"),
         ({"webhook": {"endpoint": "events"}}, "github-to-argo:webhook.endpoint: not of the right form"),
+        ({"webhook": {"replicas": 0}}, "github-to-argo:webhook.replicas: should be greater than or equal to 1"),
+        ({"podSecurity": "privileged"}, "github-to-argo:podSecurity: should be 'restricted' or 'baseline'"),
+        (
+            {"pods": {"sensor": {"requests": {"cpu": "1", "memory": "1Gi"}}}},
+            "github-to-argo:pods.sensor.limits: missing; write what it may not exceed",
+        ),
+        (
+            {"pods": {"sensor": {"requests": SMALL, "limits": {"cpu": "0.5", "memory": "1Gi"}}}},
+            "github-to-argo:pods.sensor.limits.cpu: not of the right form; write CPUs, or thousandths of one",
+        ),
+        (
+            {"pods": {"sensor": {"requests": SMALL, "limits": {"cpu": "1", "memory": "64Mi"}}}},
+            "github-to-argo:pods.sensor: the requested memory is more than its limit; write CPU and memory of each",
+        ),
+        (
+            {"pods": {"eventSource": {"requests": SMALL, "limits": {"cpu": "50m", "memory": "1Gi"}}}},
+            "github-to-argo:pods.eventSource: the requested cpu is more than its limit",
+        ),
+        ({"pods": {"nodeSelector": {}}}, "github-to-argo:pods.nodeSelector: no label at all would select everything"),
+        ({"pods": {"nodeSelector": {"a b": "c"}}}, "github-to-argo:pods.nodeSelector: number 1 is no label"),
+        ({"pods": {"priorityClassName": "High!"}}, "github-to-argo:pods.priorityClassName: not of the right form"),
+        (
+            {"pods": {"images": ["quay.io/argoproj/argo-events:v1.9.11"]}},
+            "github-to-argo:pods.images: number 1 has no digest: it must end with @sha256: and 64 hexadecimal digits;"
+            " write the images, by digest",
+        ),
+        (
+            {"networkPolicy": {"apiServer": ["10.0.0.1/33"]}},
+            "github-to-argo:networkPolicy.apiServer: number 1 is no block of addresses (for one address: /32); write",
+        ),
+        (
+            {"networkPolicy": {"apiServerPorts": []}},
+            "networkPolicy.apiServerPorts: without a port nothing gets through",
+        ),
+        ({"networkPolicy": {"dnsPorts": [0]}}, "github-to-argo:networkPolicy.dnsPorts: 0 is no port"),
+        ({"networkPolicy": {"webhookFrom": {}}}, "github-to-argo:networkPolicy.webhookFrom: no label at all"),
+        (
+            {"networkPolicy": {"webhooksFrom": {"a": "b"}}},
+            "github-to-argo:networkPolicy.webhooksFrom: there is no such setting; did you mean webhookFrom?",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_to_write_instead(changes: dict[str, object], message: str) -> None:
@@ -127,7 +231,49 @@ def test_a_message_shows_the_command_that_mends_it() -> None:
     assert "      pulumi config set --path github-to-argo:retryMinutes 10" in wrong(retryMinutes=0)
 
 
+def test_a_message_shows_a_list_or_a_mapping_as_the_file_has_it() -> None:
+    assert "      github-to-argo:networkPolicy.apiServer: [10.0.0.1/32]" in wrong(networkPolicy={"apiServer": ["x"]})
+    assert "      github-to-argo:pods.nodeSelector: {kubernetes.io/arch: amd64}" in wrong(pods={"nodeSelector": {}})
+
+
 def test_a_secret_written_into_the_wrong_place_is_not_repeated() -> None:
     assert "hunter2" not in wrong(
-        webhookSecret="hunter2", eventBus={"kind": "exotic", "url": "hunter2", "access": "hunter2"}
+        webhookSecret="hunter2",
+        eventBus={"kind": "exotic", "url": "hunter2", "access": "hunter2"},
+        pods={"images": ["hunter2"], "nodeSelector": {"hunter2!": "hunter2!"}},
+        networkPolicy={"apiServer": ["hunter2"]},
     )
+
+
+def test_the_largest_delivery_follows_the_event_bus() -> None:
+    def largest(**changes: object) -> int:
+        return parse_settings(MINIMAL | changes, source="test").max_body
+
+    assert largest() == 262_144
+    assert largest(eventBus=EXOTIC) == 122_880
+    assert largest(eventBus=EXOTIC | {"maxPayloadBytes": 2_097_152}) == 253_952
+    assert largest(webhook={"maxPayloadBytes": 409_600}) == 409_600
+
+
+def test_a_delivery_that_the_event_bus_may_not_take_is_refused_with_both_ways_out() -> None:
+    message = wrong(eventBus=EXOTIC, webhook={"maxPayloadBytes": 262_144})
+    assert message == (
+        "Pulumi.dev.yaml: 1 setting is wrong\n\n"
+        "  github-to-argo:webhook.maxPayloadBytes: 262144 bytes may become a message of 2162688, and"
+        " eventBus.maxPayloadBytes is 1048576; set that to 2162688, and so that NATS's max_payload, or this to at most"
+        " 122880"
+    )
+    assert parse_settings(
+        MINIMAL | {"eventBus": EXOTIC | {"maxPayloadBytes": 2_162_688}, "webhook": {"maxPayloadBytes": 262_144}},
+        source="test",
+    )
+    native = {"kind": "native", "maxPayloadBytes": 1_048_576}
+    assert "set that to 2162688, or this" in wrong(eventBus=native, webhook={"maxPayloadBytes": 262_144})
+
+
+@pytest.mark.parametrize("size", [65_535, 409_601, "1Mi"])
+def test_a_delivery_that_is_no_size_or_no_workflow_is_refused(size: object) -> None:
+    message = wrong(webhook={"maxPayloadBytes": size})
+    assert "github-to-argo:webhook.maxPayloadBytes: should be" in message
+    assert "at most 409600, since a larger one is no Workflow" in message
+    assert "pulumi config set --path github-to-argo:webhook.maxPayloadBytes 122880" in message

@@ -1,8 +1,11 @@
 """The route table: the names, rates and semaphores of the requirements."""
 
+from typing import get_args
+
 from routes import FAMILIES
 from routes.contract import TEMPLATES
 from routes.model import Agent, Delivery, Route
+from routes.settings import SecurityEvent
 
 ROUTES = {route.sensor: route for family in FAMILIES for route in family.routes}
 
@@ -62,6 +65,13 @@ def test_the_ten_dependencies_are_the_requirements() -> None:
         "github-security-to-agent": [("secadv", "security_advisory", ()), ("secscan", "workflow_run", ("completed",))],
         "github-push-merge-to-orchestrator": [("push", "push", ()), ("merged", "pull_request", ("closed",))],
     }
+
+
+def test_the_further_deliveries_are_those_that_a_setting_can_name() -> None:
+    further = [delivery for route in ROUTES.values() for delivery in route.further]
+    assert {delivery.event for delivery in further} == set(get_args(SecurityEvent))
+    assert len({delivery.name for delivery in further}) == len(further)
+    assert not {delivery.name for delivery in further} & {d.name for r in ROUTES.values() for d in r.deliveries}
 
 
 def test_names_of_sensors_triggers_and_dependencies_are_unique() -> None:

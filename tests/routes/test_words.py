@@ -3,7 +3,7 @@
 import pytest
 
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, Number, Source, TaskId, WorkflowName
-from routes.model import BranchIn, Condition, Is, NamedLike, NotOneOf, OneOf, Rate
+from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
 from routes.settings import parse_settings
 from routes.words import in_words, path_of, rate_in_words, source_in_words, wanted
 from tests.routes.test_settings import MINIMAL
@@ -14,6 +14,12 @@ DRAFT = Is("pull_request.draft", False)
 FAILED = OneOf("workflow_run.conclusion", ("failure", "timed_out"))
 PERSON = NotOneOf("comment.user.type", ("Bot",))
 SCAN = NamedLike(("workflow.name", "workflow_run.name"), setting="security_workflows")
+SERVED = Like("repository.full_name", ("acme/*", "octo/api"))
+AGENTS = Unlike("comment.user.login", ("my-agent", "my-agent[bot]"))
+MEMBER = OneOfOrBy(
+    "pull_request.author_association", ("OWNER", "MEMBER"), by="pull_request.user.login", logins=("my-agent",)
+)
+NO_FORK = SameAs("workflow_run.head_repository.full_name", "repository.full_name")
 BRANCH = BranchIn("ref", ("main", "master"), or_named_at="repository.default_branch")
 
 
@@ -28,6 +34,10 @@ BRANCH = BranchIn("ref", ("main", "master"), or_named_at="repository.default_bra
         (SCAN, "workflow.name, else workflow_run.name, matches (?i)security|scan"),
         (NamedLike(("workflow.name",), setting="security_workflows"), "workflow.name matches (?i)security|scan"),
         (BRANCH, "ref is the branch main, master, or the one at repository.default_branch"),
+        (SERVED, "repository.full_name is like acme/* or octo/api"),
+        (AGENTS, "comment.user.login is not like my-agent or my-agent[bot]"),
+        (MEMBER, "pull_request.author_association is OWNER or MEMBER; or pull_request.user.login is my-agent"),
+        (NO_FORK, "workflow_run.head_repository.full_name is the one at repository.full_name"),
     ],
 )
 def test_a_condition_in_words(condition: Condition, words: str) -> None:
@@ -42,6 +52,10 @@ def test_a_condition_in_words(condition: Condition, words: str) -> None:
         (PERSON, "comment.user.type", "any but Bot"),
         (SCAN, "workflow.name, else workflow_run.name", "a match of (?i)security|scan"),
         (BRANCH, "ref", "the branch main, master, or the one at repository.default_branch"),
+        (SERVED, "repository.full_name", "one like acme/* or octo/api"),
+        (AGENTS, "comment.user.login", "none like my-agent or my-agent[bot]"),
+        (MEMBER, "pull_request.author_association", "OWNER or MEMBER; or pull_request.user.login my-agent"),
+        (NO_FORK, "workflow_run.head_repository.full_name", "the one at repository.full_name"),
     ],
 )
 def test_where_a_condition_looks_and_what_it_wants(condition: Condition, path: str, what: str) -> None:
