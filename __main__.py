@@ -9,17 +9,23 @@ from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.external_templates import ExternalTemplates
 from components.objects import declare
+from components.pod_guards import PodGuards, PodGuardsArgs
+from components.pod_surroundings import PodSurroundings
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.stack_config import read_secret, read_settings
 from components.verdicts import Verdicts
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
 from routes import FAMILIES
+from routes.admission import SECRET_LENGTH
 from routes.compiler import WAIT_FOR, compile_stack
 from routes.contract import TEMPLATES
+from routes.guards import warning
 from routes.settings import NativeEventBus
 
 settings = read_settings()
+if off := warning(settings):
+    pulumi.log.warn(off)
 stack = compile_stack(FAMILIES, settings)
 
 if settings.check_templates and stack.external_templates:
@@ -28,7 +34,10 @@ if settings.check_templates and stack.external_templates:
         namespace=settings.namespace,
         makes_namespace=settings.create_namespace,
         wanted=stack.external_templates,
+        runner=settings.service_account,
     ).check()
+
+PodSurroundings(settings).check()
 
 cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
 on_cluster = pulumi.ResourceOptions(provider=cluster)
@@ -39,14 +48,17 @@ watching = Verdicts(
 ).watch()
 
 namespace = [declare("namespace", stack.namespace, on_cluster)] if stack.namespace else []
+access = Access("access", AccessArgs(objects=stack.access, after=namespace), on_cluster)
 secret = WebhookSecret(
     "webhook",
     WebhookSecretArgs(
         secret=stack.webhook_secret,
         key=settings.webhook_secret.key,
-        value=read_secret("webhookSecretValue") if settings.webhook_secret.kind == "config" else None,
+        value=read_secret("webhookSecretValue", at_least=SECRET_LENGTH)
+        if settings.webhook_secret.kind == "config"
+        else None,
         verdict_seconds=seconds,
-        after=namespace,
+        after=[*namespace, access],
     ),
     on_cluster,
 )
@@ -63,14 +75,14 @@ event_bus = EventBus(
     ),
     on_cluster,
 )
-access = Access("access", AccessArgs(objects=stack.access, after=namespace), on_cluster)
+guards = PodGuards("guards", PodGuardsArgs(objects=stack.guards, after=namespace), on_cluster)
 templates = WorkflowTemplates(
     "templates", WorkflowTemplatesArgs(templates=stack.templates, after=namespace), on_cluster
 )
 families = [
     SensorFamily(
         name,
-        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus, access, templates]),
+        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus, access, guards, templates]),
         on_cluster,
     )
     for name, sensors in stack.sensors.items()
@@ -85,7 +97,7 @@ event_source = GitHubEventSource(
         subscribed=lambda: engine.subscribed(sensors),
         listening=lambda: engine.listening(stack.event_source),
         verdict_seconds=seconds,
-        after=[secret, event_bus, access],
+        after=[secret, event_bus, access, guards],
     ),
     on_cluster,
 )

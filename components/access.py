@@ -9,6 +9,7 @@ import pulumi
 
 from components import PACKAGE
 from components.objects import declare
+from routes.admission import COMPONENT
 from routes.manifests import Manifest
 
 
@@ -21,7 +22,7 @@ class AccessArgs:
 
 
 class Access(pulumi.ComponentResource):
-    """Service accounts, Role, RoleBinding, semaphores and the admission policy of a stack."""
+    """Service accounts, Roles, RoleBindings, semaphores and the admission policies of a stack."""
 
     objects: list[pulumi.CustomResource]
 
@@ -35,4 +36,4 @@ class Access(pulumi.ComponentResource):
 def _logical_name(manifest: Manifest) -> str:
     """Stable in every stack: a cluster-wide object's own name holds the namespace's."""
     kind, metadata = manifest["kind"].lower(), manifest["metadata"]
-    return f"{kind}-{metadata['name']}" if "namespace" in metadata else kind
+    return f"{kind}-{metadata['name'] if 'namespace' in metadata else metadata['labels'][COMPONENT]}"

@@ -60,7 +60,7 @@ class Engine:
             for sensor in sensors:
                 name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
                 if not _runs_as_applied(api, sensor):
-                    yield _not_running(sensor)
+                    yield _not_running(api, sensor)
                 elif not isinstance(consumers, Unknown) and not durable_names(sensor) <= consumers:
                     yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
 
@@ -75,7 +75,7 @@ class Engine:
         """Returns when the EventSource runs as applied. Raises RunError when that takes too long."""
         api = self._api()
         self._wait(
-            lambda: iter([] if _runs_as_applied(api, event_source) else [_not_running(event_source)]),
+            lambda: iter([] if _runs_as_applied(api, event_source) else [_not_running(api, event_source)]),
             "the EventSource does not run as applied",
         )
 
@@ -111,10 +111,31 @@ class Engine:
         }
 
 
-def _not_running(manifest: Manifest) -> str:
+def _not_running(api: client.ApiClient, manifest: Manifest) -> str:
+    """Where to look, and what the cluster says of the Deployment itself: pods that were refused are nowhere else."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     label, _ = DEPLOYED[manifest["kind"]]
-    return f"{name}: its pod does not run as applied; see: kubectl -n {namespace} describe pod -l {label}={name}"
+    told = {
+        condition.type: condition.message
+        for deployment in _deployments(api, manifest)
+        for condition in deployment.status.conditions or []
+        if (condition.type, condition.status) in (("ReplicaFailure", "True"), ("Available", "False"))
+    }
+    why = told.get("ReplicaFailure") or told.get("Available") or ""
+    return f"{name}: its pod does not run as applied{f' ({why})' if why else ''};" + (
+        f" see: kubectl -n {namespace} describe pod -l {label}={name}"
+    )
+
+
+def _deployments(api: client.ApiClient, manifest: Manifest) -> list[Any]:
+    label, _ = DEPLOYED[manifest["kind"]]
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    try:
+        listed = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"{label}={name}")
+    except client.ApiException as error:
+        raise pulumi.RunError(f"cannot see whether {name} runs: list deployments: {error.reason}") from None
+    found: list[Any] = listed.items
+    return found
 
 
 def _runs_as_applied(api: client.ApiClient, manifest: Manifest) -> bool:
@@ -122,12 +143,8 @@ def _runs_as_applied(api: client.ApiClient, manifest: Manifest) -> bool:
 
     The conditions do not tell: they stay True from before until the controller has looked again.
     """
-    label, variable = DEPLOYED[manifest["kind"]]
-    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    try:
-        found = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"{label}={name}").items
-    except client.ApiException as error:
-        raise pulumi.RunError(f"cannot see whether {name} runs: list deployments: {error.reason}") from None
+    _, variable = DEPLOYED[manifest["kind"]]
+    found = _deployments(api, manifest)
     return bool(found) and all(
         _deployed(deployment, variable, manifest["spec"])
         and deployment.status.observed_generation == deployment.metadata.generation

@@ -10,7 +10,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from routes.external_templates import problems
+from routes.external_templates import account_problems, problems
 from routes.manifests import Manifest
 from routes.settings import PROJECT
 
@@ -22,13 +22,15 @@ ANSWER_SECONDS = 5
 class ExternalTemplates:
     """The WorkflowTemplates `wanted`, with the parameters that routes send each of them.
 
-    `makes_namespace`: the stack makes the namespace, so that it need not be there yet.
+    `makes_namespace`: the stack makes the namespace, so that it need not be there yet. `runner` is the service account
+    that the Workflows name, empty for none.
     """
 
     kube_context: str
     namespace: str
     makes_namespace: bool
     wanted: Mapping[str, Sequence[str]]
+    runner: str
 
     def check(self) -> None:
         """Returns when all take what they are sent; warns where that cannot be known yet.
@@ -53,7 +55,7 @@ class ExternalTemplates:
                 f"there is no namespace {self.namespace} in context {self.kube_context}; make it, or let the stack:\n"
                 f"      pulumi config set {PROJECT}:createNamespace true"
             )
-        elif wrong := problems(found, self.wanted):
+        elif wrong := problems(found, self.wanted) + account_problems(found, self.wanted, self.runner):
             count = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
             raise pulumi.RunError(
                 f"{count} wrong with the WorkflowTemplates of namespace {self.namespace} in context"

@@ -36,6 +36,10 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             return k8s.rbac.v1.RoleBinding(
                 name, opts, metadata=metadata, role_ref=manifest["roleRef"], subjects=manifest["subjects"]
             )
+        case "PodDisruptionBudget":
+            return k8s.policy.v1.PodDisruptionBudget(name, opts, metadata=metadata, spec=manifest["spec"])
+        case "NetworkPolicy":
+            return k8s.networking.v1.NetworkPolicy(name, opts, metadata=metadata, spec=manifest["spec"])
         case "ValidatingAdmissionPolicy":
             return k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
                 name, opts, metadata=metadata, spec=manifest["spec"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+from pulumi.runtime.config import CONFIG, get_config, get_config_env, is_config_secret
 
 from routes.settings import PROJECT, SECRETS, SettingsError, StackSettings, parse_settings, settings_in
 
@@ -19,14 +19,22 @@ def read_settings() -> StackSettings:
         raise pulumi.RunError(str(error)) from None
 
 
-def read_secret(key: str) -> pulumi.Output[str]:
-    """A secret config value. Raises RunError saying how to set it, and refuses one that stands in the clear."""
+def read_secret(key: str, *, at_least: int = 1) -> pulumi.Output[str]:
+    """A secret config value of at least so many bytes, not counting a newline at its end, which the engine drops.
+
+    Raises RunError saying how to set it, and refuses one that is shorter or stands in the clear.
+    """
     how = f"write {SECRETS[key]}:\n      pulumi config set --secret {PROJECT}:{key}"
     value = pulumi.Config(PROJECT).get_secret(key)
     if value is None:
         raise pulumi.RunError(f"{PROJECT}:{key}: missing; {how}")
     if not is_config_secret(f"{PROJECT}:{key}"):
         raise pulumi.RunError(f"{PROJECT}:{key}: stands there in the clear; {how}")
+    if len((get_config(f"{PROJECT}:{key}") or "").removesuffix("\n").encode()) < at_least:
+        raise pulumi.RunError(
+            f"{PROJECT}:{key}: has fewer than {at_least} characters; {how}, for example:\n"
+            f"      openssl rand -hex 32 | pulumi config set --secret {PROJECT}:{key}"
+        )
     return value
 
 

@@ -18,10 +18,12 @@ from pulumi.runtime.settings import get_root_resource
 from cli.stacks import ROOT
 from components.engine import Engine
 from components.external_templates import ExternalTemplates
+from components.pod_surroundings import PodSurroundings
 from components.verdicts import Verdicts
 from routes.manifests import Manifest
 from routes.settings import PROJECT, SECRETS
 
+SECRET = "hunter2" * 3
 SECRET_SIGNATURE = rpc._special_secret_sig
 
 
@@ -119,13 +121,15 @@ def run(program: Callable[[], object], *, stack: str = "test", preview: bool = F
     return recorder
 
 
-def run_stack(stack: str, *, preview: bool = False, secrets: bool = True, **changes: object) -> Recorder:
+def run_stack(
+    stack: str, *, preview: bool = False, secrets: bool = True, webhook_secret: str = SECRET, **changes: object
+) -> Recorder:
     """Runs the project's `__main__.py` with a committed stack's config, as Pulumi hands it over, and changes to it."""
     config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     config |= {f"{PROJECT}:{key}": value for key, value in changes.items()}
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     secret_keys = [f"{PROJECT}:{key}" for key in SECRETS] if secrets else []
-    set_all_config(values | {key: "hunter2" for key in secret_keys}, secret_keys)
+    set_all_config(values | {key: webhook_secret if "webhook" in key else SECRET for key in secret_keys}, secret_keys)
     return run(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None, stack=stack, preview=preview)
 
 
@@ -134,6 +138,7 @@ class Waits:
     """What would have been looked at and waited for on a cluster."""
 
     templates: list[ExternalTemplates] = field(default_factory=list)
+    surroundings: list[PodSurroundings] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
     sensors: list[Manifest] = field(default_factory=list)
     event_sources: list[Manifest] = field(default_factory=list)
@@ -151,6 +156,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(Engine, "listening", lambda _, event_source: happened.event_sources.append(event_source))
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     monkeypatch.setattr(ExternalTemplates, "check", lambda templates: happened.templates.append(templates))
+    monkeypatch.setattr(PodSurroundings, "check", lambda surroundings: happened.surroundings.append(surroundings))
     yield happened
     set_all_config({}, [])
 

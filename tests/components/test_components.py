@@ -9,6 +9,7 @@ from components.engine import monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.objects import declare
+from components.pod_guards import PodGuards, PodGuardsArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
@@ -58,21 +59,25 @@ def test_a_webhook_secret_that_exists_is_not_touched() -> None:
     assert not run(lambda: WebhookSecret("webhook", args)).objects
 
 
-def test_the_access_bundle_is_accounts_rights_semaphores_and_the_policy() -> None:
+def test_the_access_bundle_is_accounts_rights_semaphores_and_the_policies() -> None:
     recorder = run(lambda: Access("access", AccessArgs(objects=stack().access)))
     assert sorted(r.kind for r in recorder.objects) == [
         "ConfigMap",
-        "Role",
-        "RoleBinding",
-        "ServiceAccount",
-        "ServiceAccount",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
+        *["Role"] * 2,
+        *["RoleBinding"] * 2,
+        *["ServiceAccount"] * 4,
+        *["ValidatingAdmissionPolicy"] * 4,
+        *["ValidatingAdmissionPolicyBinding"] * 4,
     ]
     tokens = {
         r.metadata["name"]: r.inputs.get("automountServiceAccountToken") for r in recorder.of_kind("ServiceAccount")
     }
-    assert tokens == {"argo-events-workflow-submitter": None, "github-es": False}
+    assert tokens == {
+        "argo-events-workflow-submitter": None,
+        "argo-workflow-runner": None,
+        "github-es": False,
+        "github-bus": False,
+    }
 
 
 def test_logical_names_of_the_bundle_do_not_hold_the_namespace() -> None:
@@ -81,6 +86,26 @@ def test_logical_names_of_the_bundle_do_not_hold_the_namespace() -> None:
         return {r.name for r in run(lambda: Access("access", args)).objects}
 
     assert names("one") == names("two")
+
+
+def test_the_guards_of_the_pods_have_the_same_logical_names_in_every_namespace() -> None:
+    image = f"quay.io/argoproj/argo-events@sha256:{'a' * 64}"
+
+    def names(namespace: str) -> list[str]:
+        args = PodGuardsArgs(objects=stack(namespace=namespace, pods={"images": [image]}).guards)
+        return sorted(r.name for r in run(lambda: PodGuards("guards", args)).objects)
+
+    assert names("one") == names("two")
+    assert names("one") == [
+        "guards-networkpolicy-github-to-argo-event-bus",
+        "guards-networkpolicy-github-to-argo-event-source",
+        "guards-networkpolicy-github-to-argo-sensors",
+        "guards-poddisruptionbudget-github-to-argo-event-bus",
+        "guards-poddisruptionbudget-github-to-argo-event-source",
+        "guards-poddisruptionbudget-github-to-argo-sensors",
+        "guards-validatingadmissionpolicy",
+        "guards-validatingadmissionpolicybinding",
+    ]
 
 
 def test_a_family_is_its_sensors() -> None:

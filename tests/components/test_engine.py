@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
@@ -48,11 +48,17 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
     """Waits for the lab's Sensors on a cluster that answers so."""
 
     def wait(
-        *, status: int = 200, consumers: list[str] = CONSUMERS, running: bool = True, monitored: bool = True
+        *,
+        status: int = 200,
+        consumers: list[str] = CONSUMERS,
+        running: bool = True,
+        monitored: bool = True,
+        deployments: Sequence[client.V1Deployment] = (),
     ) -> Jetstream:
         api = Jetstream(status, consumers)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
         monkeypatch.setattr(components.engine, "_runs_as_applied", lambda *_: running)
+        monkeypatch.setattr(components.engine, "_deployments", lambda *_: deployments)
         monitor = Monitor.model_validate({"namespace": "nats", "service": "nats", "account": "agents"})
         SUBSCRIBED(Engine(kube_context="x", monitor=monitor if monitored else None, seconds=0), SENSORS)
         return api
@@ -88,6 +94,26 @@ def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> Non
         pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run as applied; see: kubectl"
     ):
         wait(running=False)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        (
+            [("Available", "False", "no pod yet"), ("ReplicaFailure", "True", "pods are forbidden")],
+            "pods are forbidden",
+        ),
+        ([("Available", "False", "no pod yet"), ("ReplicaFailure", "False", "were forbidden")], "no pod yet"),
+    ],
+)
+def test_pods_that_were_refused_are_told_in_the_clusters_words(
+    wait: Callable[..., Jetstream], conditions: list[tuple[str, str, str]], words: str
+) -> None:
+    told = [client.V1DeploymentCondition(type=t, status=s, message=m) for t, s, m in conditions]
+    found = deployment(SENSORS[0]["spec"])
+    found.status.conditions = told
+    with pytest.raises(pulumi.RunError, match=rf"does not run as applied \({words}\); see: kubectl"):
+        wait(running=False, deployments=[found])
 
 
 def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., Jetstream]) -> None:

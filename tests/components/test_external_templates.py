@@ -64,6 +64,7 @@ def external(**changes: Any) -> ExternalTemplates:
         "namespace": "events",
         "makes_namespace": False,
         "wanted": {"pr-validation": ["event"]},
+        "runner": "argo-workflow-runner",
     }
     return ExternalTemplates(**args | changes)
 
@@ -85,6 +86,13 @@ def test_all_that_is_wrong_is_one_error(check: Callable[..., list[str]]) -> None
         "2 things are wrong with the WorkflowTemplates of namespace events in context theirs\n\n  pr-validation: the"
     )
     assert "\n  pr-validation: no route sends it model" in text
+
+
+def test_an_account_that_would_not_count_is_told_with_the_rest(check: Callable[..., list[str]]) -> None:
+    wrong = TEMPLATE | {"spec": {"serviceAccountName": "theirs"}}
+    text = told(lambda: check([wrong]))
+    assert text.startswith("2 things are wrong")
+    assert "\n  pr-validation: its pods would run as argo-workflow-runner" in text
 
 
 def test_a_namespace_without_templates_lacks_each(check: Callable[..., list[str]]) -> None:

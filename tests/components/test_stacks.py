@@ -1,18 +1,22 @@
 """Each committed stack's whole program, on Pulumi mocks."""
 
+import dataclasses
+
 import pulumi
 import pytest
 
-from cli.stacks import compiled, stack_names
+from cli.stacks import compiled, read_settings, stack_names
 from components.engine import Engine
 from components.external_templates import ExternalTemplates
+from routes import guards
 from routes.manifests import Manifest
-from tests.components.conftest import Waits, named, run_stack
+from tests.components.conftest import SECRET, Waits, named, run_stack
 
 TOKENS = {
     "github-to-argo:index:Access",
     "github-to-argo:index:EventBus",
     "github-to-argo:index:GitHubEventSource",
+    "github-to-argo:index:PodGuards",
     "github-to-argo:index:SensorFamily",
     "github-to-argo:index:WebhookSecret",
     "github-to-argo:index:WorkflowTemplates",
@@ -40,7 +44,7 @@ def test_urns_are_unique(stack: str) -> None:
 def test_everything_goes_to_the_named_context_and_no_other(stack: str) -> None:
     recorder = run_stack(stack)
     (provider,) = (r for r in recorder.registered if r.type == "pulumi:providers:kubernetes")
-    assert provider.inputs["context"] == {"dev": "dev", "lab": "lab"}[stack]
+    assert provider.inputs["context"] == {"dev": "dev", "lab": "lab", "prod": "prod"}[stack]
     assert {r.provider for r in recorder.objects} == {f"{provider.urn}::cluster-id"}
 
 
@@ -75,7 +79,7 @@ def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert waits == Waits()
+    assert dataclasses.replace(waits, surroundings=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -83,7 +87,16 @@ def test_sensors_come_after_what_they_stand_on(stack: str) -> None:
     recorder = run_stack(stack)
     below = {
         r.urn
-        for kind in ("EventBus", "Role", "RoleBinding", "ServiceAccount", "ConfigMap", "WorkflowTemplate")
+        for kind in (
+            "EventBus",
+            "Role",
+            "RoleBinding",
+            "ServiceAccount",
+            "ConfigMap",
+            "NetworkPolicy",
+            "PodDisruptionBudget",
+            "WorkflowTemplate",
+        )
         for r in recorder.of_kind(kind)
     }
     for sensor in recorder.of_kind("Sensor"):
@@ -112,7 +125,7 @@ def test_the_secrets_values_are_secret_all_the_way() -> None:
     assert {secret.metadata["name"] for secret in secrets} == {"github-webhook-secret", "nats-access"}
     for secret in secrets:
         assert secret.is_secret("stringData")
-        assert list(secret.inputs["stringData"].values()) == ["hunter2"]
+        assert list(secret.inputs["stringData"].values()) == [SECRET]
     assert not any("hunter2" in str(r.raw) for r in run_stack("lab").registered if r.kind != "Secret")
 
 
@@ -126,6 +139,26 @@ def test_a_secret_in_the_clear_is_refused() -> None:
         run_stack("lab", secrets=False, webhookSecretValue="hunter2")
 
 
+@pytest.mark.parametrize("secret", ["", "fifteen-letters", "fifteen-letters\n"])
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_webhook_secret_that_is_too_short_is_refused_and_not_repeated(secret: str, preview: bool) -> None:
+    with pytest.raises(pulumi.RunError, match="webhookSecretValue: has fewer than 16 characters; write") as raised:
+        run_stack("lab", preview=preview, webhook_secret=secret)
+    assert "openssl rand -hex 32 | pulumi config set --secret github-to-argo:webhookSecretValue" in str(raised.value)
+    assert "fifteen" not in str(raised.value)
+
+
+def test_a_webhook_secret_of_sixteen_characters_is_long_enough() -> None:
+    made = run_stack("lab", webhook_secret="sixteen-letters!").of_kind("Secret")
+    assert {"secret": "sixteen-letters!"} in [secret.inputs["stringData"] for secret in made]
+
+
+def test_the_policy_is_there_before_the_webhooks_secret() -> None:
+    recorder = run_stack("lab")
+    (secret,) = (r for r in recorder.of_kind("Secret") if r.metadata["name"] == "github-webhook-secret")
+    assert {r.urn for r in recorder.of_kind("ValidatingAdmissionPolicyBinding")} <= secret.dependencies
+
+
 def test_wrong_config_is_refused_before_anything_is_made() -> None:
     with pytest.raises(pulumi.RunError, match=r"(?s)Pulumi\.lab\.yaml: 2 settings are wrong.*retryMinutes.*namespce"):
         run_stack("lab", namespce="x", retryMinutes=0)
@@ -137,6 +170,7 @@ def test_templates_that_are_not_the_stacks_are_looked_at(waits: Waits, preview: 
     (looked,) = waits.templates
     assert (looked.kube_context, looked.namespace, looked.makes_namespace) == ("dev", "argo-events", False)
     assert looked.wanted == compiled("dev").external_templates
+    assert looked.runner == "argo-workflow-runner"
 
 
 def test_templates_of_a_stack_that_writes_them_or_does_not_want_to_know_are_not_looked_at(waits: Waits) -> None:
@@ -155,6 +189,25 @@ def test_wrong_templates_are_told_before_anything_is_made(monkeypatch: pytest.Mo
     with pytest.raises(pulumi.RunError, match="1 thing is wrong"):
         run_stack("dev")
     assert not made
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_what_the_pods_find_in_the_cluster_is_looked_at(waits: Waits, preview: bool) -> None:
+    run_stack("lab", preview=preview)
+    (looked,) = waits.surroundings
+    assert looked.settings == read_settings("lab")
+
+
+def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    run_stack("prod")
+    run_stack("lab")
+    assert not said
+    run_stack("dev", preview=True)
+    run_stack("dev")
+    assert said == [guards.warning(read_settings("dev"))] * 2
+    assert said[0].startswith("6 guards are off (README, Who is answered)")
 
 
 def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
