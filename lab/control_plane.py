@@ -1,6 +1,8 @@
 """The components of the lab: what each is run with, what each needs written first, when each is ready."""
 
 import base64
+import functools
+import hashlib
 import json
 import secrets
 import ssl
@@ -24,13 +26,19 @@ from lab.layout import (
 from lab.process import Command
 from lab.roots import Root
 
-ARGO_EVENTS_IMAGE = "lab.local/argo-events"
-IMAGES = {ARGO_EVENTS_IMAGE: "argo-events"}
-"""Container image -> binary: all that the lab can run as a pod."""
+MAX_PAYLOAD_BYTES = 4 * 1024**2
+"""The largest message that NATS takes, four times its default."""
 
 ETCD_PORT = 2379
 CONTROLLER_METRICS_PORT, CONTROLLER_HEALTH_PORT = 7777, 8081
 WORKFLOWS_HEALTH_PORT = 6060
+
+_CONTROLLERS = (
+    "disruption-controller",
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+)
 
 _CONTROLLER_CONFIG = {
     "eventBus": {
@@ -51,6 +59,18 @@ _CONTROLLER_CONFIG = {
         },
     }
 }
+
+
+@functools.cache
+def argo_events_image(layout: Layout) -> str:
+    """What the controller calls the image of EventSources' and Sensors' pods: by digest, that of the binary itself."""
+    with (layout.bin / "argo-events").open("rb") as binary:
+        return f"lab.local/argo-events@sha256:{hashlib.file_digest(binary, 'sha256').hexdigest()}"
+
+
+def images(layout: Layout) -> dict[str, str]:
+    """Container image -> binary: all that the lab can run as a pod."""
+    return {argo_events_image(layout): "argo-events"}
 
 
 def _private(path: Path, text: str) -> None:
@@ -96,6 +116,7 @@ def _nats_config(layout: Layout, passwords: dict[str, str]) -> str:
         "host": "0.0.0.0",
         "port": NATS_PORT,
         "http": f"0.0.0.0:{NATS_MONITOR_PORT}",
+        "max_payload": MAX_PAYLOAD_BYTES,
         "jetstream": {"store_dir": str(layout.data / "nats")},
         "tls": {
             "cert_file": str(layout.certs / "apiserver.crt"),
@@ -148,7 +169,7 @@ def kube_controller_manager(layout: Layout) -> Command:
     argv = [
         str(layout.bin / "kube-controller-manager"),
         f"--kubeconfig={layout.kubeconfig}",
-        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+        f"--controllers={','.join(_CONTROLLERS)}",
         "--leader-elect=false",
         "--secure-port=0",
         "--kube-api-qps=200",
@@ -171,7 +192,7 @@ def argo_events_controller(layout: Layout, nsenter: str) -> Command:
     root.write("/etc/argo-events/kubeconfig", _portable_kubeconfig(layout).encode(), 0o600)
     ports = [f"--metrics-port={CONTROLLER_METRICS_PORT}", f"--health-port={CONTROLLER_HEALTH_PORT}"]
     argv = [nsenter, f"--root={root.path}", "--wd=/", "--", f"/bin/{binary.name}", "controller"]
-    env = {"HOME": "/", "KUBECONFIG": "/etc/argo-events/kubeconfig", "ARGO_EVENTS_IMAGE": ARGO_EVENTS_IMAGE}
+    env = {"HOME": "/", "KUBECONFIG": "/etc/argo-events/kubeconfig", "ARGO_EVENTS_IMAGE": argo_events_image(layout)}
     return Command([*argv, "--leader-election=false", *ports], env)
 
 

@@ -1,6 +1,7 @@
 """The kubelet's job: every Deployment of the cluster, in any namespace, as processes."""
 
 import base64
+import dataclasses
 import shutil
 import threading
 import time
@@ -9,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab import podspec
+from lab import confined, podspec
 from lab.cluster import ApiError, Cluster, namespaced
+from lab.confined import Confinement
 from lab.errors import LabError
 from lab.layout import API_PORT, LAB_ADDRESS, Layout, search_path
 from lab.network import PodNetwork
@@ -126,23 +128,27 @@ class RunningPod:
                 self._prepared = True
             if not self.announced:
                 self._announce()
+            confinement = _within_reach(podspec.confinement(self.pod))
             for folder in podspec.empty_folders(self.pod):
                 self._root.inside(folder).mkdir(parents=True, exist_ok=True)
-            files = podspec.mounted_files(self.pod, self._read) + self._token_files()
+            for folder in confinement.writable:
+                self._root.inside(folder).chmod(0o777)
+            files = podspec.mounted_files(self.pod, self._read) + self._token_files(confinement.user)
             env = podspec.environment(self.pod, self.network.address, _GIVEN, self._read)
         except ApiError as error:
             raise LabError(str(error)) from error
         except OSError as error:
             raise LabError(f"its root cannot be made: {error}") from error
         self._write(files)
-        enter = [find_nsenter(), f"--net={self.network.path}", f"--root={self._root.path}", "--wd=/", "--"]
-        return Command([*enter, f"/bin/{self._binary.name}", *podspec.arguments(self.pod, env)], env)
+        command = [f"/bin/{self._binary.name}", *podspec.arguments(self.pod, env)]
+        return Command(confined.argv(self.network.path, str(self._root.path), confinement, command), env)
 
     def _write(self, files: list[File]) -> None:
         for file in files:
-            self._root.write(file.path, file.content, file.mode)
+            self._root.write(file.path, file.content, file.mode, file.owner)
 
-    def _token_files(self) -> list[File]:
+    def _token_files(self, user: int | None) -> list[File]:
+        """The service account's token, which `user` may read, and what belongs to it."""
         account_path = namespaced("api/v1", self.pod.namespace, "serviceaccounts", self.pod.service_account)
         if not podspec.wants_token(self.pod, self._cluster.get(account_path)):
             return []
@@ -153,7 +159,7 @@ class RunningPod:
         }
         token = self._cluster.create(f"{account_path}/token", request)["status"]["token"]
         return [
-            File(f"{TOKEN_FOLDER}/token", token.encode(), 0o600),
+            File(f"{TOKEN_FOLDER}/token", token.encode(), 0o600, user),
             File(f"{TOKEN_FOLDER}/ca.crt", self._ca.read_bytes()),
             File(f"{TOKEN_FOLDER}/namespace", self.pod.namespace.encode()),
         ]
@@ -174,6 +180,13 @@ class RunningPod:
 
 def _rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _within_reach(asked: Confinement) -> Confinement:
+    """Without the user where the lab, started by someone who is not root, has but one."""
+    uid_map = Path("/proc/self/uid_map").read_text()
+    there = asked.user is None or podspec.has_number(asked.user, uid_map)
+    return asked if there else dataclasses.replace(asked, user=None, group=None)
 
 
 def find_nsenter() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.confined import Confinement
 from lab.errors import LabError
 
 Json = dict[str, Any]
@@ -98,6 +99,8 @@ class File:
     path: str
     content: bytes
     mode: int = 0o644
+    owner: int | None = None
+    """None: the user that the lab runs as."""
 
 
 def fields(pod: Pod, address: str) -> dict[str, str]:
@@ -225,6 +228,37 @@ def _files_of(source: Json, kind: str, mount: Json, pod: Pod, read: ReadKeys) ->
 def empty_folders(pod: Pod) -> list[str]:
     """The mount paths of the container, as folders that must exist even when nothing is in them."""
     return [mount["mountPath"] for mount in pod.container.get("volumeMounts") or [] if not mount.get("subPath")]
+
+
+def confinement(pod: Pod) -> Confinement:
+    """What the container's security context, and the pod's under it, ask for; emptyDirs stay writable.
+
+    Seccomp profiles, fsGroup and what only a scheduler reads are not honoured. Raises LabError, as a kubelet would, for
+    a root that runAsNonRoot forbids, and for capabilities that the lab cannot give or take one by one.
+    """
+    of_container = pod.container.get("securityContext") or {}
+    asked = (pod.spec.get("securityContext") or {}) | of_container
+    capabilities = of_container.get("capabilities") or {}
+    if capabilities.get("add") or capabilities.get("drop") not in (None, [], ["ALL"]):
+        raise LabError(f"the lab takes all capabilities or none, not {json.dumps(capabilities)}")
+    if asked.get("runAsNonRoot") and not asked.get("runAsUser"):
+        raise LabError("container has runAsNonRoot and image will run as root")
+    empty = {volume["name"] for volume in pod.spec.get("volumes") or [] if "emptyDir" in volume}
+    mounts = pod.container.get("volumeMounts") or []
+    return Confinement(
+        user=asked.get("runAsUser"),
+        group=asked.get("runAsGroup"),
+        read_only=bool(asked.get("readOnlyRootFilesystem")),
+        no_new_privileges=asked.get("allowPrivilegeEscalation") is False,
+        no_capabilities=capabilities.get("drop") == ["ALL"],
+        writable=tuple(mount["mountPath"] for mount in mounts if mount["name"] in empty),
+    )
+
+
+def has_number(number: int, uid_map: str) -> bool:
+    """Whether a user namespace, by its /proc/self/uid_map, has the user of this number."""
+    ranges = [[int(part) for part in line.split()] for line in uid_map.splitlines()]
+    return any(first <= number < first + count for first, _, count in ranges)
 
 
 def wants_token(pod: Pod, account: Json) -> bool:

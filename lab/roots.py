@@ -47,7 +47,7 @@ class Root:
         """Where an absolute path of the process lies; `..` cannot leave the root."""
         return self.path / os.path.normpath("/" + path).lstrip("/")
 
-    def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
+    def write(self, path: str, content: bytes, mode: int = 0o644, owner: int | None = None) -> None:
         """Write a file as the kubelet does: the reader sees the old or the new content, never a part."""
         target = self.inside(path)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,8 @@ class Root:
         partial = target.with_name(f".{target.name}.partial")
         partial.write_bytes(content)
         partial.chmod(mode)
+        if owner is not None:
+            os.chown(partial, owner, -1)
         partial.replace(target)
 
     def remove(self) -> None:

@@ -108,7 +108,7 @@ class Supervisor:
         self._run("kube-controller-manager", lambda: plane.kube_controller_manager(layout))
         self._run("argo-events-controller", lambda: plane.argo_events_controller(layout, nsenter))
         self._run("workflow-controller", lambda: plane.workflow_controller(layout))
-        pods = Pods(cluster, layout, plane.IMAGES, log, self._changed.set)
+        pods = Pods(cluster, layout, plane.images(layout), log, self._changed.set)
         self._pod_processes = pods.processes
         pods.start()
         self._wait("nats-server", plane.nats_ready)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lab import podspec
+from lab.confined import Confinement
 from lab.errors import LabError
 
 Json = dict[str, Any]
@@ -142,6 +143,46 @@ def test_the_pod_then_its_account_decide_on_the_token(
     spec = {} if of_pod is None else {"automountServiceAccountToken": of_pod}
     account = {} if of_account is None else {"automountServiceAccountToken": of_account}
     assert podspec.wants_token(pod(spec=spec), account) is wanted
+
+
+def test_a_security_context_is_honoured_and_what_is_asked_of_the_container_goes_first() -> None:
+    assert podspec.confinement(pod()) == Confinement()
+    asked = pod(
+        {
+            "securityContext": {
+                "runAsUser": 7,
+                "readOnlyRootFilesystem": True,
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, {"name": "s", "mountPath": "/s"}],
+        },
+        {
+            "securityContext": {"runAsUser": 8, "runAsGroup": 9, "runAsNonRoot": True},
+            "volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "bus"}}],
+        },
+    )
+    assert podspec.confinement(asked) == Confinement(
+        user=7, group=9, read_only=True, no_new_privileges=True, no_capabilities=True, writable=("/tmp",)
+    )
+
+
+@pytest.mark.parametrize("user", [{}, {"runAsUser": 0}])
+def test_a_pod_that_must_not_be_root_is_held_back_where_it_would_be(user: Json) -> None:
+    with pytest.raises(LabError, match="container has runAsNonRoot and image will run as root"):
+        podspec.confinement(pod(spec={"securityContext": {"runAsNonRoot": True, **user}}))
+
+
+@pytest.mark.parametrize("capabilities", [{"add": ["NET_ADMIN"]}, {"drop": ["CHOWN"]}])
+def test_single_capabilities_are_named_as_what_the_lab_does_not_know(capabilities: Json) -> None:
+    with pytest.raises(LabError, match="all capabilities or none"):
+        podspec.confinement(pod({"securityContext": {"capabilities": capabilities}}))
+
+
+def test_a_user_namespace_says_which_users_it_has() -> None:
+    assert podspec.has_number(65532, "         0          0 4294967295\n")
+    assert not podspec.has_number(65532, "         0      65534          1\n")
+    assert podspec.has_number(65532, "0 1000 1\n1 100000 65536\n")
 
 
 def test_the_status_counts_what_runs_and_says_why_something_does_not() -> None:
