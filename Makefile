@@ -13,10 +13,10 @@ READY := $(VENV)/.ready payloads/node_modules/.package-lock.json
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile
+PIP := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all:
 OFFLINE := { echo "The Python packages could not be installed; check the network and pip's index (pip config list), then run it again" >&2; exit 1; }
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt requirements-toolchain.txt
+$(VENV)/.ready: requirements-dev.txt requirements-toolchain.txt
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Python 3.11 or newer is needed; PYTHON=/path/to/python3.11 names another one than $(PYTHON)" >&2; exit 1; }
 	@"$(PYTHON)" -m venv $(VENV) || { echo "python -m venv failed; on Debian: sudo apt-get install python3-venv" >&2; exit 1; }
@@ -64,6 +64,10 @@ exec: $(VENV)/.ready ## A command inside the lab: make exec DO="kubectl get work
 deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payload.json EVENT=issues
 	@$(RUN) lab exec -- $(RUN) cli deliver $(FILE) $(if $(EVENT),--event $(EVENT))
 
+.PHONY: rotate
+rotate: $(VENV)/.ready ## Have the EventSource take the webhook's new secret: make rotate STACK=dev
+	@$(RUN) cli rotate --stack $(STACK)
+
 .PHONY: explain
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
 	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT)) || [ $$? != 2 ]
@@ -95,6 +99,18 @@ matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHu
 .PHONY: docs
 docs: $(VENV)/.ready ## Write docs/routes.md anew
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
+
+.PHONY: lock
+lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]
+	@$(RUN) supply lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: audit
+audit: $(VENV)/.ready ## Known vulnerabilities of the Python packages (OSV) and of the engine's binaries (Go's database)
+	@$(RUN) supply audit
+
+.PHONY: sbom
+sbom: $(VENV)/.ready ## Write CycloneDX bills of materials into sbom/
+	@$(RUN) supply sbom
 
 .PHONY: lint
 lint: $(VENV)/.ready ## ruff and mypy

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli import diffed, explained
 from cli.diff import DiffError, Side, diff, samples
@@ -87,7 +88,7 @@ def settings() -> None:
             path = re.sub(r"^routes\.[^.]+", "routes.<Sensor>", path)
         if path not in told:
             told.add(path)
-            table.add_row(path, default, meaning)
+            table.add_row(*map(Text, (path, default, meaning)))
     console.print(table)
     console.print("\nSecrets, set with `pulumi config set --secret`:")
     for key, meaning in SECRETS.items():
@@ -173,6 +174,38 @@ def diff_(
 def _here(stack: str, name: str) -> Side:
     """A stack of the working tree."""
     return Side(name=name, settings=written_settings(stack), objects=compiled(stack).objects())
+
+
+@app.command()
+def rotate(
+    stack: Stack = "dev",
+    url: Annotated[
+        str,
+        typer.Option(
+            envvar="WEBHOOK_URL", help="Where the EventSource listens, with its path. None: asked by the API server."
+        ),
+    ] = "",
+) -> None:
+    """Have the EventSource take the webhook's new secret, and say what GitHub saw. Give the Secret its new value first.
+
+    It starts the EventSource's pod anew and waits until a delivery that is signed with the new secret is taken.
+    """
+    from kubernetes import config
+
+    from cli.rotate import Rotation, RotationError, told
+
+    try:
+        settings = read_settings(stack)
+        rotation = Rotation(
+            settings=settings, api=config.new_client_from_config(context=settings.kube_context), url=url
+        )
+        rotated = rotation.rotate()
+    except (SettingsError, RotationError, config.ConfigException) as error:
+        fail(str(error))
+    if rotated is None:
+        typer.echo(f"The EventSource takes the Secret's value already. To rotate, first {rotation.how()}")
+    else:
+        typer.echo(told(rotated))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -17,9 +17,6 @@ from lab.errors import LabError
 from lab.tools import built_folder, tools_named
 from routes.compiler import CompiledStack
 from routes.manifests import Manifest
-
-BUS_MAX_BYTES = 1_048_576
-"""The largest message that a NATS takes unless it is told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +123,19 @@ class Engine:
         *,
         filters: bool = False,
         secret: str = "",
+        max_message: int = 0,
         refuses: bool = False,
+        sensors: Sequence[Manifest] | None = None,
     ) -> list[Taken]:
-        """What becomes of each delivery in a stack, in their order; see `replay`."""
+        """What becomes of each delivery in a stack, in their order; see `replay`. `sensors` are in place of its own."""
         return self.replay(
-            stack.event_source, stack.all_sensors(), deliveries, filters=filters, secret=secret, refuses=refuses
+            stack.event_source,
+            stack.all_sensors() if sensors is None else sensors,
+            deliveries,
+            filters=filters,
+            secret=secret,
+            max_message=max_message,
+            refuses=refuses,
         )
 
     def replay(
@@ -141,12 +146,14 @@ class Engine:
         *,
         filters: bool = False,
         secret: str = "",
+        max_message: int = 0,
         refuses: bool = False,
     ) -> list[Taken]:
         """What becomes of each delivery that an EventSource takes and Sensors hear of, in their order.
 
         `filters`: also of those that do not pass, with each filter alone. `secret`: what signatures are checked with;
-        none are if empty. `refuses`: by an API server that refuses everything.
+        none are if empty. `max_message`: the largest message that the EventBus takes, in bytes; 0: any. `refuses`: by
+        an API server that refuses everything.
         """
         answer = self.ask(
             {
@@ -156,7 +163,7 @@ class Engine:
                 "filters": filters,
                 "secret": secret,
                 "refuses": refuses,
-                "maxMessage": BUS_MAX_BYTES,
+                "maxMessage": max_message,
             }
         )
         return [_taken(taken) for taken in answer.get("deliveries", [])]

@@ -11,14 +11,12 @@ from typing import Any
 from cli.engine import Delivery, Engine, Outcome, Taken
 from routes import FAMILIES
 from routes.compiler import compile_stack, conditions_of
+from routes.guards import fires_on
 from routes.manifests import Manifest
 from routes.model import EVENT, Route
 from routes.model import Delivery as Kind
 from routes.settings import StackSettings
 from routes.words import path_of, wanted
-
-SOURCE_MAX_BYTES = 1_048_576
-"""The largest body that the EventSource takes, its default."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,11 @@ def explain(settings: StackSettings, deliveries: Sequence[Delivery], *, secret: 
     stack = compile_stack(FAMILIES, settings)
     routes = [route for family in FAMILIES for route in family.routes if settings.route(route).enabled]
     with Engine() as engine:
-        answers = engine.deliver(stack, deliveries, filters=True, secret=secret)
+        answers = engine.deliver(
+            stack, deliveries, filters=True, secret=secret, max_message=settings.event_bus.max_payload_bytes
+        )
     return [
-        Explained(d, taken.status, _refused(d, taken), tuple(_looks(routes, taken, settings)))
+        Explained(d, taken.status, _refused(d, taken, settings.max_body), tuple(_looks(routes, taken, settings)))
         for d, taken in zip(deliveries, answers, strict=True)
     ]
 
@@ -104,7 +104,7 @@ def explain(settings: StackSettings, deliveries: Sequence[Delivery], *, secret: 
 def _looks(routes: Sequence[Route], taken: Taken, settings: StackSettings) -> Iterator[Look]:
     for route, outcomes in zip(routes, taken.sensors, strict=False):  # none where it was refused
         by_dependency = {outcome.dependency: outcome for outcome in outcomes}
-        for kind in route.deliveries:
+        for kind in fires_on(route, settings):
             outcome = by_dependency[kind.name]
             if outcome.passes:
                 yield Look(route, kind, workflow=outcome.object, lost=outcome.failure)
@@ -126,14 +126,17 @@ def _stopped(kind: Kind, outcome: Outcome, settings: StackSettings) -> Stopped:
 
 
 def _held(found: str) -> str:
-    """What the delivery holds, of the engine's words for it. `[path]` gives a list: of the value, or of nothing."""
+    """What the delivery holds, of the engine's words for it.
+
+    `[path]` gives a list: of the value, or of nothing. Of two paths the last is the one that is told.
+    """
     value = json.loads(found) if found else ""
     if isinstance(value, list):
-        value = value[0] if value else ""
+        value = value[-1] if value else ""
     return "missing" if value == "" else json.dumps(value, ensure_ascii=False)
 
 
-def _refused(delivery: Delivery, taken: Taken) -> str:
+def _refused(delivery: Delivery, taken: Taken, max_body: int) -> str:
     """Why the EventSource does not take a delivery; empty where it does."""
     size = len(delivery.body)
     match taken.status:
@@ -148,7 +151,7 @@ def _refused(delivery: Delivery, taken: Taken) -> str:
         case status if "max depth" in taken.text:
             return f"{status} {taken.text}: it is nested deeper than the engine reads"
         case status if "too large" in taken.text:
-            return f"{status} {taken.text}: it has {size:,} bytes, and the EventSource takes {SOURCE_MAX_BYTES:,}"
+            return f"{status} {taken.text}: it has {size:,} bytes, and the EventSource takes {max_body:,}"
         case status if "signature" in taken.text:
             return (
                 f"{status} {taken.text}: it was signed with another secret, or the payload is not, byte for byte, what"

@@ -15,6 +15,7 @@ from rich.text import Text
 from routes import FAMILIES
 from routes.compiler import PREFIX
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, WorkflowName
+from routes.guards import fires_on
 from routes.model import Delivery, Route, Template
 from routes.settings import StackSettings
 from routes.words import in_words, rate_in_words, source_in_words
@@ -39,13 +40,13 @@ def route_table(settings: StackSettings, width: int) -> Table:
     for route in ROUTES:
         enabled = settings.route(route).enabled
         sensor = Text(route.sensor if enabled else f"{route.sensor} (off)")
-        fires_on = Group(*(_delivery(delivery, settings) for delivery in route.deliveries))
+        kinds = Group(*(_delivery(delivery, settings) for delivery in fires_on(route, settings)))
         rate, semaphore = rate_in_words(settings.rate(route)), _semaphore(route, settings)
         agent = route.agent or ""
-        cells: tuple[RenderableType, ...] = (sensor, fires_on, route.template, agent, rate, semaphore)
+        cells: tuple[RenderableType, ...] = (sensor, kinds, route.template, agent, rate, semaphore)
         if not wide:
             template = f"{route.template} ({agent})" if agent else route.template
-            cells = (Group(sensor, *(_indented(text) for text in (template, rate, semaphore))), fires_on)
+            cells = (Group(sensor, *(_indented(text) for text in (template, rate, semaphore))), kinds)
         table.add_row(*cells, style="" if enabled else "dim")
     return table
 
@@ -91,10 +92,11 @@ def markdown(stack: str, settings: StackSettings) -> str:
         semaphore=lambda route: _semaphore(route, settings),
         conditions=lambda delivery: _conditions(delivery, settings),
         named=lambda route: source_in_words(WorkflowName(route.workflow), _code),
-        events_of=_events,
+        deliveries=lambda route: fires_on(route, settings),
+        events_of=lambda routes: _events(routes, settings),
         meaning=lambda name: PARAMETERS[name].meaning,
-        parameter=_parameter,
-        places=_places,
+        parameter=lambda template, name, event: _parameter(template, name, event, settings),
+        places=lambda carried: _places(carried, _events(on, settings)),
     )
 
 
@@ -106,21 +108,23 @@ def _conditions(delivery: Delivery, settings: StackSettings) -> list[str]:
     return [in_words(condition, settings, _code) for condition in delivery.conditions[1:]]
 
 
-def _events(routes: Iterable[Route]) -> list[str]:
-    return list(dict.fromkeys(delivery.event for route in routes for delivery in route.deliveries))
+def _events(routes: Iterable[Route], settings: StackSettings) -> list[str]:
+    return list(dict.fromkeys(delivery.event for route in routes for delivery in fires_on(route, settings)))
 
 
-def _parameter(template: Template, name: str, event: str) -> str:
+def _parameter(template: Template, name: str, event: str, settings: StackSettings) -> str:
     """Where an event carries a parameter. Which agent it is, the route says."""
     if name == "agent":
-        routes = (route for route in ROUTES if route.template == template and event in _events([route]))
+        routes = (route for route in ROUTES if route.template == template and event in _events([route], settings))
         return " or ".join(_code(route.agent) for route in routes if route.agent)
     source = PARAMETERS[name].source(event)
     return source_in_words(source, _code) if source else ""
 
 
-def _places(carried: Carried) -> str:
-    """Where each event carries a label or annotation."""
+def _places(carried: Carried, events: Iterable[str]) -> str:
+    """Where each of these events carries a label or annotation."""
     if carried.always:
         return source_in_words(carried.always, _code)
-    return "<br>".join(f"{event}: {source_in_words(source, _code)}" for event, source in carried.by_event.items())
+    return "<br>".join(
+        f"{event}: {source_in_words(source, _code)}" for event, source in carried.by_event.items() if event in events
+    )

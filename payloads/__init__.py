@@ -88,6 +88,49 @@ def acted(event: str, action: str) -> Payload:
     return example(event, lambda body: body["action"] == action)
 
 
+def alerts() -> dict[str, Payload]:
+    """For each further dependency of the setting `securityEvents`, by its name, a delivery that fires it."""
+    dependabot = acted("dependabot_alert", "created")
+    where = {key: dependabot.body[key] for key in ("repository", "sender")}
+    page = f"{where['repository']['html_url']}/security"
+    return {
+        # No example of an advisory or of a secret: these have GitHub's fields, as its schema names them.
+        "repoadv": Payload(
+            "repository_advisory",
+            {
+                "action": "reported",
+                "repository_advisory": {
+                    "ghsa_id": "GHSA-c3gp-4rp9-hjmw",
+                    "html_url": f"{page}/advisories/GHSA-c3gp-4rp9-hjmw",
+                    "summary": "Path traversal in the upload",
+                    "severity": "high",
+                    "author": {"login": "reporter", "type": "User"},
+                    "state": "triage",
+                    "published_at": None,
+                },
+                **where,
+            },
+        ),
+        "codescan": acted("code_scanning_alert", "created"),
+        "secretscan": Payload(
+            "secret_scanning_alert",
+            {
+                "action": "created",
+                "alert": {
+                    "number": 7,
+                    "html_url": f"{page}/secret-scanning/7",
+                    "secret_type": "github_personal_access_token",
+                    "resolution": None,
+                    "validity": "unknown",
+                    "publicly_leaked": False,
+                },
+                **where,
+            },
+        ),
+        "depalert": dependabot,
+    }
+
+
 def one_of_each() -> dict[str, Payload]:
     """For each dependency of the route table, by its name, a delivery that fires it and no other."""
     return {

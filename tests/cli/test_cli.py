@@ -33,7 +33,7 @@ def test_render_prints_every_object_and_nothing_else() -> None:
 def test_render_of_a_stack_that_is_not_there_names_those_that_are() -> None:
     result = run("render", "--stack", "staging")
     assert result.exit_code == 2
-    assert result.stderr == "there is no Pulumi.staging.yaml; the stacks here are dev, lab\n"
+    assert result.stderr == "there is no Pulumi.staging.yaml; the stacks here are dev, lab, prod\n"
 
 
 def test_the_list_of_settings_has_every_one() -> None:

@@ -109,6 +109,53 @@ def test_each_kind_of_condition_is_told(explain: Explain, tmp_path: Path, payloa
     assert why in " ".join(told.output.split())
 
 
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ({}, 'repository.full_name is "Codertocat/Hello-World", wanted one like my-org/*'),
+        (
+            {"repository__full_name": "my-org/api", "pull_request__author_association": "NONE"},
+            'pull_request.author_association is "NONE", wanted OWNER, MEMBER, or COLLABORATOR; or'
+            " pull_request.user.login my-agent or my-agent-app[bot]",
+        ),
+    ],
+)
+def test_a_guard_is_told_as_any_other_condition(
+    explain: Explain, tmp_path: Path, patch: dict[str, Any], why: str
+) -> None:
+    told = explain(written(tmp_path / "d.json", record(one_of_each()["pr"].but(**patch))), "--stack", "prod")
+    assert told.exit_code == 1
+    assert f"github-pr-to-pr-validation (pr) does not fire: {why}" in " ".join(told.output.split())
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ({"comment__user__login": "my-agent"}, 'comment.user.login is "my-agent", wanted none like my-agent or my-ag'),
+        (
+            {"comment__performed_via_github_app": {"slug": "my-agent-app"}},
+            'comment.performed_via_github_app.slug is "my-agent-app", wanted none like my-agent-app',
+        ),
+    ],
+)
+def test_an_agent_that_is_not_answered_is_told(
+    explain: Explain, tmp_path: Path, patch: dict[str, Any], why: str
+) -> None:
+    comment = one_of_each()["ic"].but(repository__full_name="my-org/api", **patch)
+    told = explain(written(tmp_path / "d.json", record(comment)), "--stack", "prod")
+    assert told.exit_code == 1
+    assert why in " ".join(told.output.split())
+
+
+def test_a_run_of_a_forks_branch_is_told_with_both_repositories(explain: Explain, tmp_path: Path) -> None:
+    run = one_of_each()["wr"].but(repository__full_name="my-org/api")
+    told = explain(written(tmp_path / "d.json", record(run)), "--stack", "prod")
+    assert (
+        'workflow_run.head_repository.full_name is "octo-org/octo-repo", wanted the one at repository.full_name, here'
+        ' "my-org/api"'
+    ) in " ".join(told.output.split())
+
+
 def test_an_event_that_no_route_is_about(explain: Explain, tmp_path: Path) -> None:
     file = written(tmp_path / "d.json", ISSUE.body)
     told = explain(file, "--event", "issue")
@@ -167,7 +214,7 @@ def test_a_folder_and_standard_input_are_read(explain: Explain, tmp_path: Path) 
 def test_a_file_that_is_not_there_and_a_stack_that_is_not(explain: Explain, tmp_path: Path) -> None:
     assert explain(tmp_path / "no.json").output == f"{tmp_path}/no.json: No such file or directory\n"
     told = explain(written(tmp_path / "d.json", record(ISSUE)), "--stack", "staging")
-    assert (told.exit_code, told.output) == (2, "there is no Pulumi.staging.yaml; the stacks here are dev, lab\n")
+    assert (told.exit_code, told.output) == (2, "there is no Pulumi.staging.yaml; the stacks here are dev, lab, prod\n")
 
 
 def test_a_record_without_an_event_is_no_delivery(explain: Explain, tmp_path: Path) -> None:
@@ -197,11 +244,11 @@ def test_a_record_without_an_event_is_no_delivery(explain: Explain, tmp_path: Pa
             "400 http: request body too large: it has 25,0",
         ),
         (
-            json.dumps(ISSUE.but(issue__body="x" * 800_000).body),
-            "500 failed to record event: with what the engine adds it has 1,0",
+            json.dumps(ISSUE.but(issue__body="x" * 262_144).body),
+            "400 http: request body too large: it has 27",
         ),
     ],
-    ids=["empty", "no JSON", "a list", "null", "deep", "25 MB", "800 KB"],
+    ids=["empty", "no JSON", "a list", "null", "deep", "25 MB", "256 KiB and more"],
 )
 def test_what_the_event_source_refuses_has_one_clear_answer(
     explain: Explain, tmp_path: Path, body: str, why: str

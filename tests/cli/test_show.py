@@ -69,7 +69,10 @@ def test_show_has_the_stacks_rates_semaphores_and_what_is_off() -> None:
 
 
 def test_show_of_a_stack_that_is_not_there_names_those_that_are() -> None:
-    assert run("show", "--stack", "staging").stderr == "there is no Pulumi.staging.yaml; the stacks here are dev, lab\n"
+    assert (
+        run("show", "--stack", "staging").stderr
+        == "there is no Pulumi.staging.yaml; the stacks here are dev, lab, prod\n"
+    )
 
 
 def written(**changes: object) -> str:
