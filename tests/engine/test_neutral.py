@@ -1,0 +1,96 @@
+"""A stranger's text through the Sensors' own code: what comes out is data to Argo Workflows, and equal where it can be.
+
+tests/e2e/test_text.py runs the same through the workflow-controller.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+
+from cli.engine import Delivery, Engine
+from cli.stacks import compiled
+from cli.workflow import parameters_of
+from payloads import one_of_each
+
+REPLACED = "\N{REPLACEMENT CHARACTER}"
+# Everything that UTF-8 can say: all of Unicode but the surrogates.
+CHARACTERS = "".join(chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as running:
+        yield running
+
+
+def arrived(engine: Engine, *texts: str) -> Iterator[tuple[str, str]]:
+    """The comment as `commentBody`, and as `event` has it after parsing, of a comment for each text."""
+    deliveries = [
+        Delivery(
+            name="comment",
+            headers={
+                "Content-Type": "application/json",
+                "X-GitHub-Event": "issue_comment",
+                "X-GitHub-Delivery": f"d-{number}",
+            },
+            body=json.dumps(one_of_each()["ic"].but(comment__body=text).body, ensure_ascii=False).encode(),
+        )
+        for number, text in enumerate(texts)
+    ]
+    for taken in engine.deliver(compiled("lab"), deliveries):
+        ((outcome,),) = (outcomes for outcomes in taken.sensors if outcomes)
+        assert outcome.object, outcome.failure
+        parameters = parameters_of(outcome.object)
+        assert not any("{{" in value for value in parameters.values())
+        yield parameters["commentBody"], json.loads(parameters["event"])["comment"]["body"]
+
+
+def test_every_character_arrives_equal_in_the_event(engine: Engine) -> None:
+    texts = [CHARACTERS[start : start + 50_000] for start in range(0, len(CHARACTERS), 50_000)]
+    assert [event for _, event in arrived(engine, *texts)] == texts
+
+
+def test_a_text_loses_only_what_fails_a_workflow(engine: Engine) -> None:
+    # Go's Unicode is newer than Python 3.11's: what only one of them knows may be lost or not.
+    texts = [CHARACTERS[start : start + 50_000] for start in range(0, len(CHARACTERS), 50_000)]
+    lost = {
+        sent
+        for text, (comment, _) in zip(texts, arrived(engine, *texts), strict=True)
+        for sent, came in zip(text, comment, strict=True)
+        if sent != came
+    }
+    controls = {chr(code) for code in (*range(0x20), 0x7F)} - set("\b\t\n\f\r")
+    assert {character for character in lost if character <= "\uffff"} == controls
+    assert {unicodedata.category(character)[0] for character in lost} == {"C"}
+    assert {"\U0001f419", "\U0001f3f4", "\U00020000"}.isdisjoint(lost)
+    assert {"\U000e0067", "\U000f0000", "\U0010ffff"} <= lost
+
+
+@pytest.mark.parametrize(
+    ("text", "comment"),
+    [
+        ("{{workflow.name}}", "{ {workflow.name}}"),
+        ("{{{{=1+1}}}}", "{ { { {=1+1}}}}"),
+        ("{{{", "{ { { "),
+        ("a branch's end {", "a branch's end { "),
+        ("{", "{ "),
+        ("{ {", "{ { "),
+        ("{}", "{}"),
+        ("{\x00{=1+1}}", f"{{{REPLACED}{{=1+1}}}}"),
+        ("<no value>", " <no value>"),
+        ("{\\u007b", "{\\u007b"),
+        ("\ud83d\udc19".encode("utf-16", "surrogatepass").decode("utf-16"), "🐙"),
+    ],
+)
+def test_braces_are_parted(engine: Engine, text: str, comment: str) -> None:
+    assert list(arrived(engine, text)) == [(comment, text)]
+
+
+def test_two_texts_side_by_side_make_no_mark(engine: Engine) -> None:
+    for (before, _), (after, _) in zip(arrived(engine, "{", "x{"), arrived(engine, "{=1+1}}", "{{=1+1}}"), strict=True):
+        assert "{{" not in before + after
