@@ -16,6 +16,7 @@ from payloads import one_of_each
 from tests.e2e.conftest import SECONDS, Cluster
 
 SUBMITTER = "argo-events-workflow-submitter"
+RUNNER = "argo-workflow-runner"
 VERBS = (
     "get",
     "list",
@@ -72,27 +73,45 @@ def rights(cluster: Cluster, user: str, groups: list[str]) -> set[Right]:
         return {right for right in pool.map(allowed, questions) if right}
 
 
-def test_a_sensor_may_start_workflows_and_else_what_anyone_may(cluster: Cluster) -> None:
-    account = f"system:serviceaccount:{cluster.namespace}:{SUBMITTER}"
+@pytest.fixture(scope="module")
+def anyone(cluster: Cluster) -> set[Right]:
+    """What anyone may whom the API server knows."""
+    found = rights(cluster, "somebody", ["system:authenticated"])
+    assert found, "the baseline may at least ask what it may do"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("account", "resource", "verbs"),
+    [(SUBMITTER, "workflows", ("create", "get", "update")), (RUNNER, "workflowtaskresults", ("create", "patch"))],
+    ids=["a Sensor may start Workflows", "a Workflow's pod may report what it did"],
+)
+def test_an_account_may_do_its_work_and_else_what_anyone_may(
+    cluster: Cluster, anyone: set[Right], account: str, resource: str, verbs: tuple[str, ...]
+) -> None:
+    user = f"system:serviceaccount:{cluster.namespace}:{account}"
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{cluster.namespace}", "system:authenticated"]
-    anyone = rights(cluster, "somebody", ["system:authenticated"])
-    assert anyone, "the baseline may at least ask what it may do"
-    assert rights(cluster, account, groups) - anyone == {
-        (cluster.namespace, "argoproj.io", "workflows", verb) for verb in ("create", "get", "update")
+    assert rights(cluster, user, groups) - anyone == {
+        (cluster.namespace, "argoproj.io", resource, verb) for verb in verbs
     }
 
 
-@pytest.fixture
-def sensor_api(cluster: Cluster) -> client.CustomObjectsApi:
-    """The API as a Sensor sees it, with a token of its service account."""
+def with_token(cluster: Cluster, account: str) -> client.ApiClient:
+    """The API as one of the stack's service accounts sees it, with a token of its own."""
     request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(expiration_seconds=600, audiences=[]))
-    token = client.CoreV1Api(cluster.api).create_namespaced_service_account_token(SUBMITTER, cluster.namespace, request)
+    token = client.CoreV1Api(cluster.api).create_namespaced_service_account_token(account, cluster.namespace, request)
     configuration = client.Configuration()
     configuration.host = cluster.api.configuration.host
     configuration.ssl_ca_cert = cluster.api.configuration.ssl_ca_cert
     configuration.verify_ssl = cluster.api.configuration.verify_ssl
     configuration.api_key = {"BearerToken": f"Bearer {token.status.token}"}
-    return client.CustomObjectsApi(client.ApiClient(configuration))
+    return client.ApiClient(configuration)
+
+
+@pytest.fixture
+def sensor_api(cluster: Cluster) -> client.CustomObjectsApi:
+    """The API as a Sensor sees it."""
+    return client.CustomObjectsApi(with_token(cluster, SUBMITTER))
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_changed_rate_changes_one_sensor(stack: LabStack) -> None:
 
 
 def test_after_up_what_was_changed_is_what_runs(stack: LabStack, other: Cluster) -> None:
-    assert second(workflowTtlSeconds=7200).up().changes["update"] == 7
+    assert second(workflowTtlSeconds=7200).up().changes["update"] == 8, "each Sensor, and what its token may start"
     with other.watch() as watcher:
         posted = [other.sender.post(one_of_each()[name]) for name in ("pr", "ic", "issues")]
         workflows = watcher.of([p.delivery for p in posted], seconds=SECONDS)
