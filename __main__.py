@@ -12,6 +12,7 @@ from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.pod_surroundings import PodSurroundings
 from components.sensor_family import SensorFamily, SensorFamilyArgs
+from components.signatures import Signatures
 from components.stack_config import read_secret, read_settings
 from components.verdicts import Verdicts
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
@@ -38,6 +39,8 @@ if settings.check_templates and stack.external_templates:
     ).check()
 
 PodSurroundings(settings).check()
+signatures = Signatures(settings)
+signatures.check()
 
 cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
 on_cluster = pulumi.ResourceOptions(provider=cluster)
@@ -89,13 +92,20 @@ families = [
 ]
 engine = Engine(kube_context=settings.kube_context, monitor=monitor_of(settings), seconds=seconds)
 sensors = stack.all_sensors()
+
+
+def listening() -> None:
+    engine.listening(stack.event_source)
+    signatures.are_checked(stack.event_source)
+
+
 event_source = GitHubEventSource(
     "webhook",
     GitHubEventSourceArgs(
         event_source=stack.event_source,
         sensors=[sensor for family in families for sensor in family.sensors],
         subscribed=lambda: engine.subscribed(sensors),
-        listening=lambda: engine.listening(stack.event_source),
+        listening=listening,
         verdict_seconds=seconds,
         after=[secret, event_bus, access, guards],
     ),

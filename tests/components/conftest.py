@@ -19,6 +19,7 @@ from cli.stacks import ROOT
 from components.engine import Engine
 from components.external_templates import ExternalTemplates
 from components.pod_surroundings import PodSurroundings
+from components.signatures import Signatures
 from components.verdicts import Verdicts
 from routes.manifests import Manifest
 from routes.settings import PROJECT, SECRETS
@@ -139,9 +140,11 @@ class Waits:
 
     templates: list[ExternalTemplates] = field(default_factory=list)
     surroundings: list[PodSurroundings] = field(default_factory=list)
+    signatures: list[Signatures] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
     sensors: list[Manifest] = field(default_factory=list)
     event_sources: list[Manifest] = field(default_factory=list)
+    checking: list[Manifest] = field(default_factory=list)
 
     def subscribed(self, engine: Engine, sensors: list[Manifest]) -> None:
         self.engines.append(engine)
@@ -157,6 +160,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     monkeypatch.setattr(ExternalTemplates, "check", lambda templates: happened.templates.append(templates))
     monkeypatch.setattr(PodSurroundings, "check", lambda surroundings: happened.surroundings.append(surroundings))
+    monkeypatch.setattr(Signatures, "check", lambda signatures: happened.signatures.append(signatures))
+    monkeypatch.setattr(Signatures, "are_checked", lambda _, event_source: happened.checking.append(event_source))
     yield happened
     set_all_config({}, [])
 

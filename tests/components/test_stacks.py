@@ -74,12 +74,12 @@ def test_where_a_sensor_does_not_subscribe_the_event_source_is_left_alone(monkey
 
 def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
     run_stack("lab")
-    assert waits.event_sources == [compiled("lab").event_source]
+    assert waits.event_sources == waits.checking == [compiled("lab").event_source]
 
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert dataclasses.replace(waits, surroundings=[]) == Waits()
+    assert dataclasses.replace(waits, surroundings=[], signatures=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -192,10 +192,10 @@ def test_wrong_templates_are_told_before_anything_is_made(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("preview", [True, False])
-def test_what_the_pods_find_in_the_cluster_is_looked_at(waits: Waits, preview: bool) -> None:
+def test_what_the_pods_find_in_the_cluster_and_the_webhooks_secret_are_looked_at(waits: Waits, preview: bool) -> None:
     run_stack("lab", preview=preview)
-    (looked,) = waits.surroundings
-    assert looked.settings == read_settings("lab")
+    settings = [looked.settings for looked in waits.surroundings] + [looked.settings for looked in waits.signatures]
+    assert settings == [read_settings("lab")] * 2
 
 
 def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.MonkeyPatch) -> None:
