@@ -12,16 +12,20 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from pulumi import RunError
 from urllib3.exceptions import HTTPError
 
 from cli.delivery import Posted, Sender, Watcher
 from cli.rotate import Rotated, Rotation, RotationError, told
-from cli.stacks import read_settings
+from cli.stacks import compiled, read_settings
 from cli.workflow import phase_of
+from components.signatures import Signatures
+from lab.stack import LabStack, StackFailed
 from payloads import one_of_each
 from routes.settings import ConfigWebhookSecret, ExistingWebhookSecret, ExternalWebhookSecret, WebhookSecret
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_leaked_token import MERGE, Answer, ask, named
+from tests.e2e.test_stacks import NAMESPACE, second
 
 pytestmark = pytest.mark.lab
 
@@ -238,3 +242,46 @@ def test_no_secret_is_in_what_is_told(cluster: Cluster) -> None:
     moment = datetime.now(UTC)
     text = told(Rotated(moment, moment)) + repr(rotation(cluster))
     assert cluster.sender.secret.decode() not in text
+
+
+# --- A stack that comes to a Secret that is empty
+
+
+@pytest.fixture
+def unguarded(cluster: Cluster) -> Iterator[LabStack]:
+    """A stack with a Secret of someone else's and no policy to keep it: as it was before this program."""
+    core = client.CoreV1Api(cluster.api)
+    core.create_namespace({"metadata": {"name": NAMESPACE}})
+    long_enough = named("Secret") | {"metadata": {"name": NAME}, "stringData": {KEY: "x" * 32}}
+    assert ask(cluster.api, "POST", f"/api/v1/namespaces/{NAMESPACE}/secrets", long_enough).status == 201
+    stack = second(createNamespace=False, admissionPolicy=False, webhookSecret={"kind": "existing"}, verdictSeconds=60)
+    try:
+        stack.up()
+        yield stack
+    finally:
+        if stack.folder.exists():
+            stack.destroy()
+        core.delete_namespace(NAMESPACE)
+        deadline = time.monotonic() + 60
+        while NAMESPACE in {ns.metadata.name for ns in core.list_namespace().items} and time.monotonic() < deadline:
+            time.sleep(0.5)
+
+
+def test_a_secret_that_is_empty_opens_the_engine_and_both_preview_and_up_say_so(
+    cluster: Cluster, unguarded: LabStack
+) -> None:
+    event_source = next(o for o in compiled("lab").objects() if o["kind"] == "EventSource")
+    event_source["metadata"]["namespace"] = NAMESPACE
+    settings = read_settings("lab").model_copy(update={"namespace": NAMESPACE, "webhook_secret": KINDS["existing"]})
+    Signatures(settings).are_checked(event_source)
+
+    path = f"/api/v1/namespaces/{NAMESPACE}/secrets/{NAME}"
+    assert ask(cluster.api, "PATCH", path, {"data": {KEY: ""}}, MERGE).status == 200
+    with pytest.raises(StackFailed, match=f"the key {KEY} of the Secret {NAME} in namespace {NAMESPACE} holds 0"):
+        unguarded.preview()
+
+    Rotation(settings=settings, api=cluster.api)._start_anew(datetime.now(UTC))
+    with pytest.raises(RunError, match="the EventSource github-es takes what nobody signed"):
+        for _ in range(100):  # until the pod that has read the empty text is the one that answers
+            Signatures(settings).are_checked(event_source)
+            time.sleep(0.3)
