@@ -547,7 +547,7 @@ def test_deliveries_with_a_strangers_worst_text_are_accepted(cluster: Cluster) -
     live = "{{=1+1}}{{{{workflow.name}}}} {{{"
     comment = one_of_each()["ic"].but(comment__body=live * 5000, repository__full_name="x" * 300 + "/{{y}}")
     push = one_of_each()["push"].but(repository__name=live, ref="refs/heads/master", sender__login=live, compare=live)
-    opened = one_of_each()["pr"].but(pull_request__head__ref=live * 30, pull_request__body="y" * 400_000)
+    opened = one_of_each()["pr"].but(pull_request__head__ref=live * 30, pull_request__body="y" * 200_000)
     with cluster.watch() as watcher:
         posted = [cluster.sender.post(payload) for payload in (comment, push, opened)]
         posted.append(cluster.sender.post(one_of_each()["prc"], delivery=f"{live} no name"))
