@@ -335,7 +335,7 @@ def started(route: Route, settings: StackSettings) -> Started:
         workflow=_workflow(route, settings).manifest(),
         filled=[
             {dest: source.text if isinstance(source, Constant) else None for dest, source in of_one.items()}
-            for of_one in (_sources(route, delivery) for delivery in route.deliveries)
+            for of_one in (_sources(route, delivery) for delivery in fires_on(route, settings))
         ],
     )
 
