@@ -4,13 +4,15 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Access, AccessArgs
-from components.engine import Engine, monitor_of
+from components.engine import Engine
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.external_templates import ExternalTemplates
+from components.jetstream import monitor_of
 from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.pod_surroundings import PodSurroundings
+from components.queues import Queues
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.signatures import Signatures
 from components.stack_config import read_secret, read_settings
@@ -41,6 +43,7 @@ if settings.check_templates and stack.external_templates:
 PodSurroundings(settings).check()
 signatures = Signatures(settings)
 signatures.check()
+Queues(settings, stack).check()
 
 cluster = k8s.Provider("cluster", context=settings.kube_context, enable_server_side_apply=True)
 on_cluster = pulumi.ResourceOptions(provider=cluster)
@@ -50,7 +53,8 @@ watching = Verdicts(
     kube_context=settings.kube_context, objects=[o for o in stack.objects() if o["kind"] in WAIT_FOR], seconds=seconds
 ).watch()
 
-namespace = [declare("namespace", stack.namespace, on_cluster)] if stack.namespace else []
+protected = pulumi.ResourceOptions(provider=cluster, protect=settings.protect)
+namespace = [declare("namespace", stack.namespace, protected)] if stack.namespace else []
 access = Access("access", AccessArgs(objects=stack.access, after=namespace), on_cluster)
 secret = WebhookSecret(
     "webhook",
@@ -74,6 +78,7 @@ event_bus = EventBus(
         key="" if isinstance(bus, NativeEventBus) else bus.access.key,
         value=read_secret("eventBusAccessValue") if stack.event_bus_access else None,
         verdict_seconds=seconds,
+        protect=settings.protect,
         after=namespace,
     ),
     on_cluster,

@@ -15,24 +15,13 @@ from typing import Any
 import pulumi
 from kubernetes import client, config
 
-from routes.compiler import EVENT_BUS
+from components.jetstream import JetStream, Silent, Unknown, look
 from routes.consumers import durable_names
 from routes.manifests import Manifest
-from routes.settings import Monitor, NativeEventBus, StackSettings
+from routes.settings import Monitor
 
 # The label of an object's Deployment, and the variable that holds the object in its pod: JSON in base64.
 DEPLOYED = {"EventSource": ("eventsource-name", "EVENTSOURCE_OBJECT"), "Sensor": ("sensor-name", "SENSOR_OBJECT")}
-
-
-class Unknown(str):
-    """Why JetStream cannot be asked."""
-
-
-def monitor_of(settings: StackSettings) -> Monitor | None:
-    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
-    if isinstance(settings.event_bus, NativeEventBus):
-        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
-    return settings.event_bus.monitor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +41,26 @@ class Engine:
         Raises RunError, naming Sensors and where to look, when that takes too long.
         """
         api = self._api()
-        consumers: set[str] | Unknown = Unknown()
+        found: JetStream | Unknown = Unknown()
 
         def missing() -> Iterator[str]:
-            nonlocal consumers
-            consumers = self._consumers(api)
+            nonlocal found
+            found = look(api, self.monitor)
+            if isinstance(found, Silent):
+                found = JetStream(None, {})
             for sensor in sensors:
                 name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
                 if not _runs_as_applied(api, sensor):
                     yield _not_running(api, sensor)
-                elif not isinstance(consumers, Unknown) and not durable_names(sensor) <= consumers:
+                elif not isinstance(found, Unknown) and not durable_names(sensor) <= found.waiting.keys():
                     yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
 
         self._wait(
             missing,
             "not every Sensor has subscribed, so the EventSource was left as it is: a delivery would be lost",
         )
-        if isinstance(consumers, Unknown):
-            pulumi.log.warn(f"{consumers}: `pulumi up` sees the Sensors' pods run, not that they have subscribed")
+        if isinstance(found, Unknown):
+            pulumi.log.warn(f"{found}: `pulumi up` sees the Sensors' pods run, not that they have subscribed")
 
     def listening(self, event_source: Manifest) -> None:
         """Returns when the EventSource runs as applied. Raises RunError when that takes too long."""
@@ -89,26 +80,6 @@ class Engine:
                 told = "\n".join(f"  {reason}" for reason in reasons)
                 raise pulumi.RunError(f"after {self.seconds} s (setting verdictSeconds) {failure}.\n{told}")
             time.sleep(0.5)
-
-    def _consumers(self, api: client.ApiClient) -> set[str] | Unknown:
-        """The names of JetStream's consumers, or why it cannot be asked."""
-        m = self.monitor
-        if m is None:
-            return Unknown("eventBus.monitor is not set")
-        path = f"/api/v1/namespaces/{m.namespace}/services/{m.service}:{m.port}/proxy/jsz"
-        query = [("consumers", "true")] + ([("acc", m.account)] if m.account else [])
-        response = api.call_api(*api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"]))
-        text = response.read()
-        if response.status == 403:
-            return Unknown(f"no right to ask {m.namespace}/{m.service} (get services/proxy)")
-        if response.status != 200:
-            return set()  # not up yet
-        return {
-            consumer["name"]
-            for account in json.loads(text).get("account_details", [])
-            for stream in account.get("stream_detail", [])
-            for consumer in stream.get("consumer_detail") or []
-        }
 
 
 def _not_running(api: client.ApiClient, manifest: Manifest) -> str:

@@ -14,13 +14,17 @@ from routes.manifests import Manifest
 
 @dataclass(frozen=True, kw_only=True)
 class EventBusArgs:
-    """`event_bus` as compiled. `access` is the Secret of an existing NATS, if the stack makes it; `value` its text."""
+    """`event_bus` as compiled. `access` is the Secret of an existing NATS, if the stack makes it; `value` its text.
+
+    `protect`: Pulumi refuses to delete the EventBus. With it the engine deletes the volumes of its own NATS.
+    """
 
     event_bus: Manifest
     access: Manifest | None
     key: str
     value: pulumi.Input[str] | None
     verdict_seconds: int
+    protect: bool
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -38,6 +42,11 @@ class EventBus(pulumi.ComponentResource):
         self.event_bus = declare(
             f"{name}-eventbus",
             args.event_bus,
-            pulumi.ResourceOptions(parent=self, depends_on=first, custom_timeouts=verdict(args.verdict_seconds)),
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=first,
+                custom_timeouts=verdict(args.verdict_seconds),
+                protect=args.protect,
+            ),
         )
         self.register_outputs({})

@@ -85,6 +85,16 @@ WAIT_FOR = {
 # A static value of gjson, the engine's path language: always there, always the empty text.
 EMPTY = '!""'
 
+QUEUE = "queue"
+"""The last dependency of each Sensor, the same in every stack. It never passes.
+
+The engine names JetStream's consumer after the last dependency of the conditions, and deletes it, with all that waits,
+when that dependency or the conditions change (`consumers.dropped`). So neither does: a delivery that is off in a stack
+stays a dependency too, and never passes.
+"""
+NEVER = m.DataFilter(path=f"body.{EVENT}", value=[".^"])
+"""Of no text does something stand before its beginning. Any event's name could be sent by who knows the secret."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledStack:
@@ -159,7 +169,8 @@ def _metadata(name: str, settings: StackSettings, *, kind: str = "") -> m.Metada
 
 def _sensor(route: Route, settings: StackSettings) -> Manifest:
     rate = settings.rate(route)
-    deliveries = fires_on(route, settings)
+    deliveries = {delivery.name: delivery for delivery in fires_on(route, settings)}
+    names = [*(delivery.name for delivery in (*route.deliveries, *route.further)), QUEUE]
     return m.Sensor(
         metadata=_metadata(route.sensor, settings, kind="Sensor"),
         spec=m.SensorSpec(
@@ -167,21 +178,21 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
             template=pod_template(SUBMITTER, settings.pods.sensor, settings),
             dependencies=[
                 m.Dependency(
-                    name=delivery.name,
+                    name=name,
                     event_source_name=EVENT_SOURCE,
                     event_name=EVENT_NAME,
-                    filters=_filters(delivery, settings),
+                    filters=_filters(deliveries[name], settings) if name in deliveries else m.Filters(data=[NEVER]),
                 )
-                for delivery in deliveries
+                for name in names
             ],
             triggers=[
                 m.Trigger(
                     template=m.TriggerTemplate(
                         name=route.trigger,
-                        conditions=" || ".join(delivery.name for delivery in deliveries),
+                        conditions=" || ".join(names),
                         k8s=m.K8sTrigger(
                             source=m.Source(resource=_workflow(route, settings)),
-                            parameters=[p for delivery in deliveries for p in _parameters(route, delivery)],
+                            parameters=[p for delivery in deliveries.values() for p in _parameters(route, delivery)],
                         ),
                     ),
                     rate_limit=m.RateLimit(unit=rate.unit, requests_per_unit=rate.limit),
@@ -324,7 +335,7 @@ def started(route: Route, settings: StackSettings) -> Started:
         workflow=_workflow(route, settings).manifest(),
         filled=[
             {dest: source.text if isinstance(source, Constant) else None for dest, source in of_one.items()}
-            for of_one in (_sources(route, delivery) for delivery in route.deliveries)
+            for of_one in (_sources(route, delivery) for delivery in fires_on(route, settings))
         ],
     )
 

@@ -89,7 +89,9 @@ def _dependencies(sensor: Manifest) -> dict[str, Manifest]:
 
 
 def _conditions(sensor: Manifest) -> dict[str, str]:
-    return {trigger["template"]["name"]: trigger["template"]["conditions"] for trigger in sensor["spec"]["triggers"]}
+    every = " && ".join(_dependencies(sensor))
+    templates = [trigger["template"] for trigger in sensor["spec"]["triggers"]]
+    return {template["name"]: template.get("conditions") or every for template in templates}
 
 
 def _durable_name(sensor: Manifest, trigger: str, dependency: str) -> str:

@@ -516,6 +516,15 @@ class NetworkPolicySettings(Model):
     )
 
 
+def _sensor(name: str) -> str:
+    names = [route.sensor for family in FAMILIES for route in family.routes]
+    if name not in names:
+        raise ValueError(f"there is no such Sensor; there are {', '.join(names)}")
+    return name
+
+
+Sensor = Annotated[str, AfterValidator(_sensor)]
+
 # A closed model with one field for each route of the table.
 Routes = create_model(
     "Routes",
@@ -634,6 +643,17 @@ class StackSettings(Model):
         description="further events for the security agent: repository_advisory, code_scanning_alert,"
         " secret_scanning_alert, dependabot_alert",
         examples=["code_scanning_alert"],
+    )
+    loses: tuple[Sensor, ...] = Field(
+        (),
+        description="Sensors that may lose the deliveries that wait for them, in a change that is refused otherwise;"
+        " to be taken out again afterwards",
+        examples=["github-issues-to-implementation"],
+    )
+    protect: bool = Field(
+        True,
+        description="false: Pulumi may delete the EventBus, with all that waits, and a namespace that the stack makes",
+        examples=["true"],
     )
     semaphores: Semaphores = Field(
         Semaphores(), description="how many Workflows run at once", examples=["{coderun: 10}"]

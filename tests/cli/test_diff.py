@@ -88,7 +88,7 @@ def test_the_samples_are_githubs_examples_and_what_they_lack() -> None:
     assert len({d.id for d in samples()}) == 1
 
 
-def test_a_changed_condition_fires_otherwise_and_loses_what_waits() -> None:
+def test_a_changed_condition_fires_otherwise_and_loses_nothing() -> None:
     actions = ("opened", "synchronize", "ready_for_review", "closed")
     found = compared(side(with_route(PR, with_first_delivery(actions=actions))))
     by_change = {(one.was, one.now): one.deliveries for one in found.rerouted}
@@ -96,14 +96,13 @@ def test_a_changed_condition_fires_otherwise_and_loses_what_waits() -> None:
     assert set(by_change) == {((PR,), ()), ((), (PR,)), (merge, (PR, *merge))}
     assert all(name.endswith(" reopened") for name in by_change[(PR,), ()])
     assert by_change[merge, (PR, *merge)] == ("pull_request/merged closed",)
-    assert found.losing == {PR}
-    assert "dependency pr: its filters changed, so the engine deletes the consumer of trigger" in told(found)
+    assert found.waiting == ()
     (changed,) = found.changed
     assert (changed.objects, changed.path) == ((f"Sensor {PR}",), "spec.dependencies.pr.filters.data.1.value")
     assert found.altered == ()
     fires = sum(map(len, by_change.values()))
     assert summary(found) == (
-        f"{fires} deliveries fire otherwise, no Workflow differs, 1 Sensor loses waiting events, 1 other change"
+        f"{fires} deliveries fire otherwise, no Workflow differs, no Sensor loses waiting events, 1 other change"
         f" {REPLAYED}"
     )
 
@@ -115,7 +114,18 @@ def test_a_filter_that_no_delivery_of_the_samples_meets_is_told_all_the_same() -
         "securityWorkflows",
         "spec.dependencies.secscan.filters.data.2.value",
     ]
-    assert found.losing == {"github-security-to-agent"}
+    assert found.losing == set()
+
+
+def test_a_route_with_other_deliveries_loses_what_waits() -> None:
+    fewer = with_route(CI, lambda route: replace(route, deliveries=route.deliveries[1:]))
+    found = objects_compared(side(fewer), side())
+    assert found.losing == {CI}
+    assert (
+        f"{CI}: its conditions changed from wr || cr || queue to cr || queue, so the engine deletes the consumer of"
+        " trigger coderun-triage and all that waits" in told(found)
+    )
+    assert "1 Sensor loses waiting events" in summary(found)
 
 
 def test_a_changed_source_of_a_parameter_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from cli.stacks import ROOT
 from components.engine import Engine
 from components.external_templates import ExternalTemplates
 from components.pod_surroundings import PodSurroundings
+from components.queues import Queues
 from components.signatures import Signatures
 from components.verdicts import Verdicts
 from routes.manifests import Manifest
@@ -39,6 +40,7 @@ class Registered:
     provider: str
     dependencies: set[str]
     timeouts: str
+    protect: bool
     raw: Any = field(repr=False)
 
     @property
@@ -75,6 +77,7 @@ class Recorder(mocks.MockMonitor):
                     provider=request.provider,
                     dependencies=set(request.dependencies),
                     timeouts=request.customTimeouts.create,
+                    protect=request.protect,
                     raw=request.object,
                 )
             )
@@ -140,6 +143,7 @@ class Waits:
 
     templates: list[ExternalTemplates] = field(default_factory=list)
     surroundings: list[PodSurroundings] = field(default_factory=list)
+    queues: list[Queues] = field(default_factory=list)
     signatures: list[Signatures] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
     sensors: list[Manifest] = field(default_factory=list)
@@ -160,6 +164,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     monkeypatch.setattr(ExternalTemplates, "check", lambda templates: happened.templates.append(templates))
     monkeypatch.setattr(PodSurroundings, "check", lambda surroundings: happened.surroundings.append(surroundings))
+    monkeypatch.setattr(Queues, "check", lambda queues: happened.queues.append(queues))
     monkeypatch.setattr(Signatures, "check", lambda signatures: happened.signatures.append(signatures))
     monkeypatch.setattr(Signatures, "are_checked", lambda _, event_source: happened.checking.append(event_source))
     yield happened

@@ -5,9 +5,9 @@ import pytest
 
 from cli.stacks import read_settings
 from components.access import Access, AccessArgs
-from components.engine import monitor_of
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
+from components.jetstream import monitor_of
 from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
@@ -25,7 +25,7 @@ def stack(**changes: object) -> CompiledStack:
 
 
 def test_a_native_event_bus_needs_no_secret() -> None:
-    args = EventBusArgs(event_bus=stack().event_bus, access=None, key="", value=None, verdict_seconds=60)
+    args = EventBusArgs(event_bus=stack().event_bus, access=None, key="", value=None, verdict_seconds=60, protect=True)
     recorder = run(lambda: EventBus("events", args))
     assert [r.kind for r in recorder.objects] == ["EventBus"]
     assert recorder.one("EventBus").inputs["spec"]["jetstream"]["version"] == "2.10.29"
@@ -39,6 +39,7 @@ def test_an_existing_nats_is_reached_after_its_secret_is_there() -> None:
         key="auth",
         value=pulumi.Output.secret("username: u"),
         verdict_seconds=60,
+        protect=True,
     )
     recorder = run(lambda: EventBus("events", args))
     secret = recorder.one("Secret")

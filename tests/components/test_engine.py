@@ -29,14 +29,15 @@ class Jetstream:
 
     def __init__(self, status: int, consumers: list[str]) -> None:
         self.status = status
-        self.body = {"account_details": [{"stream_detail": [{"consumer_detail": [{"name": c} for c in consumers]}]}]}
+        detail = {"name": "default", "consumer_detail": [{"name": consumer} for consumer in consumers]}
+        self.body = {"account_details": [{"stream_detail": [detail]}]}
         self.asked: list[tuple[str, Any]] = []
 
     def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
         self.asked.append((path, query_params))
         return method, path
 
-    def call_api(self, *_: str) -> Jetstream:
+    def call_api(self, *_: str, _request_timeout: int) -> Jetstream:
         return self
 
     def read(self) -> bytes:
@@ -76,7 +77,7 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_all_consumers_there_is_enough(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
     path, query = wait().asked[0]
     assert path == "/api/v1/namespaces/nats/services/nats:monitor/proxy/jsz"
-    assert query == [("consumers", "true"), ("acc", "agents")]
+    assert query == [("consumers", "true"), ("config", "true"), ("acc", "agents")]
     assert not warnings
 
 

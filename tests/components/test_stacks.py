@@ -48,6 +48,16 @@ def test_everything_goes_to_the_named_context_and_no_other(stack: str) -> None:
     assert {r.provider for r in recorder.objects} == {f"{provider.urn}::cluster-id"}
 
 
+def test_what_holds_deliveries_that_wait_is_protected_but_in_the_lab() -> None:
+    assert {name: {r.kind for r in run_stack(name).objects if r.protect} for name in stack_names()} == {
+        "dev": {"EventBus"},
+        "lab": set(),
+        "prod": {"EventBus"},
+    }
+    protected = run_stack("lab", protect=True)
+    assert {r.kind for r in protected.registered if r.protect} == {"EventBus", "Namespace"}
+
+
 def test_type_tokens_stay_since_they_are_in_every_urn() -> None:
     assert {r.type for r in run_stack("lab").registered if r.type.startswith("github-to-argo:")} == TOKENS
 
@@ -79,7 +89,7 @@ def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert dataclasses.replace(waits, surroundings=[], signatures=[]) == Waits()
+    assert dataclasses.replace(waits, surroundings=[], signatures=[], queues=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())

@@ -51,6 +51,14 @@ def test_each_clause_says_something_else() -> None:
         assert len(set(messages)) == len(messages)
 
 
+def test_what_a_further_security_event_starts_may_start_where_the_event_is_on() -> None:
+    # It was refused: each alert failed for retryMinutes, and what waited behind it with it.
+    (security,) = (route for family in FAMILIES for route in family.routes if route.further)
+    on = parse_settings(MINIMAL | {"securityEvents": ["code_scanning_alert"]}, source="test")
+    events = [filled["metadata.labels.github-to-argo/event"] for filled in started(security, on).filled]
+    assert events == ["security_advisory", "workflow_run", "code_scanning_alert"]
+
+
 def test_the_sensors_account_is_theirs_that_all_sensors_have() -> None:
     compiled = stack(namespace="here")
     (account,) = {sensor["spec"]["template"]["serviceAccountName"] for sensor in compiled.all_sensors()}

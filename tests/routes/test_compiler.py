@@ -28,11 +28,21 @@ def kinds(compiled_stack: CompiledStack) -> set[str]:
     return {manifest["kind"] for manifest in compiled_stack.objects()}
 
 
+SECURITY = "github-security-to-agent"
+
+
 def parameters_of(sensor: Manifest) -> list[dict[str, Any]]:
     (trigger,) = sensor["spec"]["triggers"]
     found: list[dict[str, Any]] = trigger["template"]["k8s"]["parameters"]
     return found
 
+
+def passing(sensor: Manifest) -> list[dict[str, Any]]:
+    """The dependencies that some delivery passes."""
+    return [d for d in sensor["spec"]["dependencies"] if d["filters"] != {"data": [NEVER]}]
+
+
+NEVER = {"path": "body.X-GitHub-Event", "type": "string", "value": [".^"], "comparator": "="}
 
 ALL = [
     pytest.param(sensor, id=f"{name}-{guarded}")
@@ -48,7 +58,7 @@ def test_compiling_twice_gives_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("sensor", ALL)
 def test_every_string_is_anchored_and_the_event_comes_first(sensor: Manifest) -> None:
-    for dependency in sensor["spec"]["dependencies"]:
+    for dependency in passing(sensor):
         first, *others = dependency["filters"]["data"]
         assert first["path"] == "body.X-GitHub-Event"
         for data in (first, *others):
@@ -73,8 +83,31 @@ def test_nothing_is_lost_nothing_is_doubled(sensor: Manifest) -> None:
     assert trigger["retryStrategy"] == {"steps": 120, "duration": "5s"}
     assert trigger["template"]["k8s"]["operation"] == "update"
     names = [p for p in parameters_of(sensor) if p["dest"] == "metadata.name"]
-    assert len(names) == len(sensor["spec"]["dependencies"])
+    assert [p["src"]["dependencyName"] for p in names] == [d["name"] for d in passing(sensor)]
     assert all("X-GitHub-Delivery" in p["src"]["dataTemplate"] for p in names)
+
+
+@pytest.mark.parametrize("sensor", ALL)
+def test_the_last_dependency_is_the_same_everywhere_and_never_passes(sensor: Manifest) -> None:
+    *others, last = sensor["spec"]["dependencies"]
+    assert last == {
+        "name": "queue",
+        "eventSourceName": "github-es",
+        "eventName": "main",
+        "filters": {"data": [NEVER]},
+    }
+    conditions = sensor["spec"]["triggers"][0]["template"]["conditions"]
+    assert conditions == " || ".join([*(d["name"] for d in others), "queue"])
+
+
+def test_conditions_name_every_delivery_that_a_setting_could_turn_on() -> None:
+    few, many = stack(), stack(securityEvents=["code_scanning_alert"])
+    conditions = {
+        s["spec"]["triggers"][0]["template"]["conditions"] for s in (sensors(few)[SECURITY], sensors(many)[SECURITY])
+    }
+    assert conditions == {"secadv || secscan || repoadv || codescan || secretscan || depalert || queue"}
+    assert [d["name"] for d in passing(sensors(few)[SECURITY])] == ["secadv", "secscan"]
+    assert [d["name"] for d in passing(sensors(many)[SECURITY])] == ["secadv", "secscan", "codescan"]
 
 
 @pytest.mark.parametrize("sensor", ALL)

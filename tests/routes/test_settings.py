@@ -122,6 +122,10 @@ def test_a_route_can_be_slowed_and_turned_off() -> None:
         ({"securityWorkflows": "(" * 1001 + "scan" + ")" * 1001}, "should have at most 500 characters"),
         ({"securityWorkflows": "(scan)?"}, "it matches every text"),
         (
+            {"loses": ["github-issues"]},
+            "github-to-argo:loses[0]: there is no such Sensor; there are github-pr-to-pr-validation,",
+        ),
+        (
             {"trust": "everyone"},
             "github-to-argo:trust: should be 'anyone', 'contributors' or 'members'; write whose pull",
         ),

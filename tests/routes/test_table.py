@@ -3,6 +3,7 @@
 from typing import get_args
 
 from routes import FAMILIES
+from routes.compiler import QUEUE
 from routes.contract import TEMPLATES
 from routes.model import Agent, Delivery, Route
 from routes.settings import SecurityEvent
@@ -79,6 +80,7 @@ def test_names_of_sensors_triggers_and_dependencies_are_unique() -> None:
     assert len(routes) == sum(len(family.routes) for family in FAMILIES) == 7
     assert len({route.trigger for route in routes}) == 7
     assert len({delivery.name for route in routes for delivery in route.deliveries}) == 10
+    assert QUEUE not in {d.name for route in routes for d in (*route.deliveries, *route.further)}
 
 
 def test_every_template_is_started_by_a_route() -> None:

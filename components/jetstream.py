@@ -1,0 +1,107 @@
+"""What JetStream says of its stream and consumers at its monitoring port, through the API server's proxy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes import client
+from urllib3.exceptions import HTTPError
+
+from routes.compiler import EVENT_BUS
+from routes.settings import Monitor, NativeEventBus, StackSettings
+from routes.streams import STREAM
+
+ANSWER_SECONDS = 10
+SERVERS_ASKED = 20
+"""How often a cluster of NATS is asked: the Service leads to any server, and only a consumer's leader knows."""
+
+
+class Unknown(str):
+    """Why JetStream cannot be asked."""
+
+
+class Silent(Unknown):
+    """It did not answer: it is not up yet, or not any more."""
+
+
+@dataclass(frozen=True)
+class JetStream:
+    """The configuration of the engine's stream, None where there is no such stream, and what waits on each consumer.
+
+    A delivery waits that a Sensor has not acknowledged. None: the server that knows did not answer.
+    """
+
+    config: Mapping[str, Any] | None
+    waiting: Mapping[str, int | None]
+
+
+def monitor_of(settings: StackSettings) -> Monitor | None:
+    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
+    if isinstance(settings.event_bus, NativeEventBus):
+        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
+    return settings.event_bus.monitor
+
+
+def path_of(monitor: Monitor) -> str:
+    """Where the API server lets one ask it: its proxy."""
+    return f"/api/v1/namespaces/{monitor.namespace}/services/{monitor.service}:{monitor.port}/proxy/jsz"
+
+
+def query_of(monitor: Monitor) -> list[tuple[str, str]]:
+    return [("consumers", "true"), ("config", "true")] + ([("acc", monitor.account)] if monitor.account else [])
+
+
+def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
+    """What JetStream says now, or why it cannot be asked."""
+    if monitor is None:
+        return Unknown("eventBus.monitor is not set")
+    config: Mapping[str, Any] | None = None
+    waiting: dict[str, int | None] = {}
+    for _ in range(SERVERS_ASKED):
+        answer = _ask(api, monitor)
+        if isinstance(answer, Unknown):
+            return answer
+        streams = list(_streams(answer))
+        for stream in streams:
+            config = stream.get("config", config)
+            for consumer in stream.get("consumer_detail") or []:
+                count = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
+                known = _leads(consumer.get("cluster"))
+                waiting[consumer["name"]] = count if known else waiting.get(consumer["name"])
+        if "meta_cluster" not in answer or (streams and None not in waiting.values()):
+            break
+    return JetStream(config, waiting)
+
+
+def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:
+    where = f"{monitor.namespace}/{monitor.service}"
+    asked = api.param_serialize("GET", path_of(monitor), query_params=query_of(monitor), auth_settings=["BearerToken"])
+    try:
+        response = api.call_api(*asked, _request_timeout=ANSWER_SECONDS)
+        text = response.read()
+    except HTTPError:
+        return Silent(f"{where} does not answer")
+    if response.status == 403:
+        return Unknown(f"no right to ask {where} (get services/proxy)")
+    if response.status != 200:
+        return Silent(f"{where} does not answer ({response.status})")
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def _streams(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for account in answer.get("account_details", []):
+        for stream in account.get("stream_detail", []):
+            if stream["name"] == STREAM:
+                yield stream
+
+
+def _leads(cluster: Mapping[str, Any] | None) -> bool:
+    """Whether the server that answers leads: it is not among its own peers. The others do not count what waits."""
+    if cluster is None:
+        return True
+    leader = cluster.get("leader")
+    return bool(leader) and leader not in [peer["name"] for peer in cluster.get("replicas") or []]

@@ -1,0 +1,193 @@
+"""What a change does to deliveries that wait: looked at before anything is made, at preview too.
+
+The Sensors that are live are compared with those that are wanted, and JetStream says how many deliveries wait where the
+engine would delete a consumer. It is the one thing that `pulumi up` cannot take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
+from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
+from routes.consumers import Loss, dropped, durable_names
+from routes.manifests import Manifest
+from routes.settings import PROJECT, StackSettings
+from routes.streams import STREAM, differences, stream_config
+
+ANSWER_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The consumers of a stack's Sensors, and the stream that they read."""
+
+    settings: StackSettings
+    stack: CompiledStack
+
+    def check(self) -> None:
+        """Warns of what a change leaves behind, and of what could not be looked at.
+
+        Raises RunError where deliveries that wait would be lost and the setting `loses` does not say so, and where the
+        stream is not as the stack says: the engine would leave it so, without a word.
+        """
+        configuration = client.Configuration()
+        configuration.retries = False
+        try:
+            api = config.new_client_from_config(context=self.settings.kube_context, client_configuration=configuration)
+            live, bus = self._sensors(api), self._event_bus(api)
+            found = look(api, monitor_of(self.settings))
+        except (client.ApiException, config.ConfigException, HTTPError) as error:
+            if isinstance(error, client.ApiException) and error.status == 403:
+                pulumi.log.warn(
+                    f"no right to read the Sensors and the EventBus of namespace {self.settings.namespace}: whether"
+                    " this loses deliveries that wait has not been looked at"
+                )
+            return  # a cluster that cannot be asked is Pulumi's to tell
+        self._judge(live, bus, found)
+
+    def _sensors(self, api: client.ApiClient) -> dict[str, Manifest]:
+        listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
+            "argoproj.io",
+            "v1alpha1",
+            self.settings.namespace,
+            "sensors",
+            label_selector=f"app.kubernetes.io/part-of={PREFIX}",
+            _request_timeout=ANSWER_SECONDS,
+        )
+        return {sensor["metadata"]["name"]: sensor for sensor in listed["items"]}
+
+    def _event_bus(self, api: client.ApiClient) -> Manifest | None:
+        try:
+            found: Manifest = client.CustomObjectsApi(api).get_namespaced_custom_object(
+                "argoproj.io",
+                "v1alpha1",
+                self.settings.namespace,
+                "eventbus",
+                EVENT_BUS,
+                _request_timeout=ANSWER_SECONDS,
+            )
+        except client.ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
+    def _judge(self, live: dict[str, Manifest], bus: Manifest | None, found: JetStream | Unknown) -> None:
+        wanted = {sensor["metadata"]["name"]: sensor for sensor in self.stack.all_sensors()}
+        lost = [loss for name, sensor in live.items() for loss in dropped(sensor, wanted.get(name))]
+        if bus is None and isinstance(found, Silent):
+            found = JetStream(None, {})  # a first `pulumi up`: the EventBus is made by it
+        deleted = [loss for loss in lost if loss.sensor in wanted]
+        problems = [*self._would_lose(deleted, found), *self._another_stream(bus, found)]
+        self._left_behind([loss for loss in lost if loss.sensor not in wanted], found)
+        self._comes_back([sensor for name, sensor in wanted.items() if name not in live], found)
+        if problems:
+            raise pulumi.RunError("\n\n".join(problems))
+        unused = sorted(set(self.settings.loses) - {loss.sensor for loss in deleted})
+        if unused:
+            pulumi.log.warn(
+                f"{PROJECT}:loses names {', '.join(unused)}, and this loses nothing of it: take it out, or a later"
+                " change loses what waits without a question:\n"
+                f"      pulumi config rm {PROJECT}:loses"
+            )
+
+    # --- Consumers that the engine deletes
+
+    def _would_lose(self, losses: Sequence[Loss], found: JetStream | Unknown) -> Iterator[str]:
+        refused: list[tuple[Loss, str]] = []
+        for loss in losses:
+            told = f"{loss.sensor}: {loss.why}, so the engine deletes the consumer of its trigger {loss.trigger}"
+            waiting = _waiting(loss, found)
+            if loss.sensor in self.settings.loses:
+                pulumi.log.warn(f"{told}; {_count(waiting)} there, and the setting loses says that they may be lost")
+            elif isinstance(waiting, Unknown):
+                pulumi.log.warn(f"{told}. What waits there is lost, and could not be counted: {waiting}")
+            elif waiting:
+                refused.append((loss, f"  {told}; {_count(waiting)} there"))
+            else:
+                pulumi.log.warn(
+                    f"{told}. Nothing waits there now. What is accepted until the new Sensor has subscribed, it does"
+                    " not see: docs/deploys.md says how to keep deliveries away meanwhile"
+                )
+        if refused:
+            names = sorted({loss.sensor for loss, _ in refused})
+            yield (
+                "deliveries that wait would be lost, so nothing was changed\n\n"
+                + "\n".join(line for _, line in refused)
+                + "\n\nWait until they are through; this counts them:\n"
+                + "\n".join(f"      {self._counting(loss.consumer)}" for loss, _ in refused)
+                + "\nOr say that they may be lost, and take it out again afterwards:\n"
+                + f"      {PROJECT}:loses: [{', '.join(names)}]"
+            )
+
+    def _counting(self, consumer: str) -> str:
+        monitor = monitor_of(self.settings)
+        assert monitor is not None
+        query = "&".join(f"{key}={value}" for key, value in query_of(monitor))
+        return (
+            f"kubectl --context {self.settings.kube_context} get --raw '{path_of(monitor)}?{query}' |"
+            f""" jq '.. | objects | select(.name? == "{consumer}") | .num_pending + .num_ack_pending'"""
+        )
+
+    # --- Consumers that stay
+
+    def _left_behind(self, losses: Iterable[Loss], found: JetStream | Unknown) -> None:
+        for loss in losses:
+            pulumi.log.warn(
+                f"{loss.sensor} goes; {_count(_waiting(loss, found))} on its consumer {loss.consumer}, which the engine"
+                " leaves in JetStream: it goes on collecting, and if the route comes back it starts all that, as far"
+                " back as the stream reaches. To have it gone, once the Sensor is (docs/deploys.md):\n"
+                f"      nats consumer rm {STREAM} {loss.consumer}"
+            )
+
+    def _comes_back(self, sensors: Iterable[Manifest], found: JetStream | Unknown) -> None:
+        if isinstance(found, Unknown):
+            return
+        for sensor in sensors:
+            for consumer in sorted(durable_names(sensor) & found.waiting.keys()):
+                waiting = found.waiting[consumer]
+                pulumi.log.warn(
+                    f"{sensor['metadata']['name']} comes back; {_count(waiting)} on its consumer {consumer}, and what"
+                    " passes its filters starts now. To have it begin anew instead, before this (docs/deploys.md):\n"
+                    f"      nats consumer rm {STREAM} {consumer}"
+                )
+
+    # --- The stream
+
+    def _another_stream(self, bus: Manifest | None, found: JetStream | Unknown) -> Iterator[str]:
+        wanted = stream_config(self.stack.event_bus)
+        if isinstance(found, Unknown):
+            if bus is not None and stream_config(bus) != wanted:
+                pulumi.log.warn(
+                    "the EventBus's streamConfig changes, and the engine never changes a stream that is there. Whether"
+                    f" it is as wanted could not be looked at: {found}"
+                )
+            return
+        if found.config is None or not (differ := differences(wanted, found.config)):
+            return
+        flags = " ".join(difference.flag for difference in differ)
+        yield (
+            "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
+            + "\n".join(f"  {one.name} is {one.found}, wanted {one.wanted}" for one in differ)
+            + "\n\nChange it (docs/deploys.md), or write into the stack what it is:\n"
+            + f"      nats stream edit {STREAM} {flags}"
+        )
+
+
+def _waiting(loss: Loss, found: JetStream | Unknown) -> int | Unknown:
+    if isinstance(found, Unknown):
+        return found
+    count = found.waiting.get(loss.consumer, 0)
+    return Unknown("the NATS server that leads it did not answer") if count is None else count
+
+
+def _count(waiting: int | Unknown | None) -> str:
+    if waiting is None or isinstance(waiting, Unknown):
+        return f"how many deliveries wait could not be counted{f' ({waiting})' if waiting else ''}"
+    return "1 delivery waits" if waiting == 1 else f"{waiting or 'no'} deliveries wait"

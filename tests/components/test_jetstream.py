@@ -1,0 +1,108 @@
+"""What is read of JetStream's monitoring port, a single server's and a cluster's."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from urllib3.exceptions import HTTPError
+
+from components.jetstream import SERVERS_ASKED, JetStream, Silent, Unknown, look
+from routes.settings import Monitor
+
+MONITOR = Monitor.model_validate({"namespace": "nats", "service": "nats"})
+Json = dict[str, Any]
+
+
+class Api:
+    """An API server behind whose proxy these servers answer in turn."""
+
+    def __init__(self, *answers: Json, status: int = 200) -> None:
+        self.answers, self.status, self.asked = itertools.cycle(answers or ({},)), status, 0
+
+    def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
+        return method, path
+
+    def call_api(self, *_: str, _request_timeout: int) -> Api:
+        self.asked += 1
+        return self
+
+    def read(self) -> bytes:
+        return json.dumps(next(self.answers)).encode()
+
+
+def stream(*consumers: Json, name: str = "default", **more: object) -> Json:
+    detail = {"name": name, "config": {"num_replicas": 1}, "consumer_detail": list(consumers)}
+    return {"account_details": [{"name": "x", "stream_detail": [detail]}], **more}
+
+
+def consumer(name: str, pending: int, unacknowledged: int = 0, **more: object) -> Json:
+    return {"name": name, "num_pending": pending, "num_ack_pending": unacknowledged, **more}
+
+
+def led_by(leader: str, *, of: str) -> Json:
+    """The consumer's cluster as the server `of` tells it: without itself."""
+    return {"cluster": {"leader": leader, "replicas": [{"name": n} for n in ("js-0", "js-1", "js-2") if n != of]}}
+
+
+def seen(*answers: Json, status: int = 200) -> JetStream | Unknown:
+    return look(Api(*answers, status=status), MONITOR)
+
+
+def test_what_was_not_acknowledged_waits() -> None:
+    assert seen(stream(consumer("a", 5, 1), consumer("b", 0))) == JetStream({"num_replicas": 1}, {"a": 6, "b": 0})
+
+
+def test_other_streams_are_none_of_the_engines() -> None:
+    assert seen(stream(consumer("a", 5), name="KV_github")) == JetStream(None, {})
+
+
+def test_a_stream_without_consumers_has_nothing_that_waits() -> None:
+    answer = stream()
+    answer["account_details"][0]["stream_detail"][0]["consumer_detail"] = None
+    assert seen(answer) == JetStream({"num_replicas": 1}, {})
+
+
+def test_of_a_cluster_the_consumers_leader_is_believed() -> None:
+    # As nats-server 2.15 tells it: who does not lead says that nothing waits.
+    follower = stream(consumer("a", 0, **led_by("js-1", of="js-0")), meta_cluster={})
+    leader = stream(consumer("a", 7, **led_by("js-1", of="js-1")), meta_cluster={})
+    for answers in ((follower, follower, leader), (leader, follower)):
+        assert seen(*answers) == JetStream({"num_replicas": 1}, {"a": 7})
+
+
+def test_a_server_of_a_cluster_that_has_no_copy_is_not_believed() -> None:
+    assert seen({"meta_cluster": {}}, stream(consumer("a", 7), meta_cluster={})) == JetStream(
+        {"num_replicas": 1}, {"a": 7}
+    )
+
+
+@pytest.mark.parametrize("leader", ["js-1", ""])
+def test_a_leader_that_never_answers_leaves_it_open(leader: str) -> None:
+    api = Api(stream(consumer("a", 0, **led_by(leader, of="js-0")), meta_cluster={}))
+    assert look(api, MONITOR) == JetStream({"num_replicas": 1}, {"a": None})
+    assert api.asked == SERVERS_ASKED
+
+
+def test_a_single_server_is_asked_once() -> None:
+    api = Api({})
+    assert look(api, MONITOR) == JetStream(None, {})
+    assert api.asked == 1
+
+
+def test_why_it_cannot_be_asked_is_told() -> None:
+    assert look(Api(), None) == "eventBus.monitor is not set"
+    assert seen(status=403) == "no right to ask nats/nats (get services/proxy)"
+    silent = seen(status=503)
+    assert isinstance(silent, Silent)
+    assert silent == "nats/nats does not answer (503)"
+
+
+def test_one_that_takes_too_long_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: object, **__: object) -> None:
+        raise HTTPError("late")
+
+    monkeypatch.setattr(Api, "call_api", late)
+    assert isinstance(seen(), Silent)
