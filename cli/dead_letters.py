@@ -88,7 +88,7 @@ def _log(core: client.CoreV1Api, namespace: str, route: str) -> Iterator[str]:
     """The lines of a Sensor's log that the cluster still has; none where it may not be read."""
     try:
         for pod in core.list_namespaced_pod(namespace, label_selector=f"sensor-name={route}").items:
-            yield from core.read_namespaced_pod_log(pod.metadata.name, namespace).splitlines()
+            yield from (core.read_namespaced_pod_log(pod.metadata.name, namespace) or "").splitlines()
     except client.ApiException:
         return
 
