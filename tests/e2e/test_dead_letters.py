@@ -170,8 +170,9 @@ def test_the_metrics_count_what_is_given_up(story: Story) -> None:
 @pytest.mark.parametrize(("route", "why"), [(PULLS, WHY["refused"]), (ISSUES, WHY["outage"])])
 def test_the_sensors_log_has_the_reason(story: Story, route: str, why: str) -> None:
     # The lab serves no logs of pods through its API server.
-    (log,) = Layout().logs.glob(f"pod-{NAMESPACE}.{route}-*.log")
-    assert why in reasons(log.read_text().splitlines())[story.letters[route].event_id]
+    logs = Layout().logs.glob(f"pod-{NAMESPACE}.{route}-*.log")
+    told = reasons(line for log in logs for line in log.read_text().splitlines())
+    assert why in told[story.letters[route].event_id]
 
 
 def test_a_redelivery_brings_it_back_and_its_letter_can_be_forgotten(story: Story) -> None:

@@ -68,7 +68,8 @@ def check(engine: Engine, payload: Payload) -> Body:
     event = parameters["event"]
     assert "{{" not in event
     assert size_in_a_workflow(event) <= EVENT_BYTES
-    came, sent = plain(event), plain(json.dumps(payload.body))
+    came: Body = plain(event)
+    sent: Body = plain(json.dumps(payload.body))
     if REDUCED not in came:
         assert came == sent and notes["reduced"] == ""
         return came
@@ -167,7 +168,7 @@ def test_nothing_of_any_shape_makes_an_event_too_large(engine: Engine) -> None:
     wide: Any = "y" * 20
     for _ in range(4):
         wide = [copy.deepcopy(wide) for _ in range(20)]
-    for shape in (
+    shapes: tuple[Any, ...] = (
         [[]] * 400_000,
         [1e300] * 100_000,
         {f"k{number}": number for number in range(100_000)},
@@ -175,7 +176,8 @@ def test_nothing_of_any_shape_makes_an_event_too_large(engine: Engine) -> None:
         nested(400, "x" * 300_000, "list"),
         nested(400, "x" * 300_000, "dict"),
         wide,
-    ):
+    )
+    for shape in shapes:
         check(engine, opened.but(shape=shape))
     check(engine, Payload("pull_request", opened.body | {f"{'k' * 80}{number}": 1 for number in range(20_000)}))
 
