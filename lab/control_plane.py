@@ -26,8 +26,8 @@ from lab.layout import (
 from lab.process import Command
 from lab.roots import Root
 
-MAX_PAYLOAD_BYTES = 4 * 1024**2
-"""The largest message that NATS takes, four times its default."""
+MAX_PAYLOAD_BYTES = 32 * 1024**2
+"""The largest message that NATS takes: JetStream keeps no larger one."""
 
 ETCD_PORT = 2379
 CONTROLLER_METRICS_PORT, CONTROLLER_HEALTH_PORT = 7777, 8081

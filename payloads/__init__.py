@@ -154,6 +154,36 @@ def one_of_each() -> dict[str, Payload]:
     }
 
 
+PUSHED_AT_MOST = 2048
+"""GitHub tells no more commits of a push."""
+
+
+def large_push(size: int = 0) -> Payload:
+    """The push of one_of_each with as many commits as GitHub tells of, and of about `size` bytes if that is more."""
+    push = one_of_each()["push"]
+    commit = push.body["head_commit"]
+    files = [f"services/payment/src/main/java/module_{number:04d}.java" for number in range(1_000)]
+
+    def of(listed: int) -> Payload:
+        ids = (f"{number:040x}" for number in range(PUSHED_AT_MOST))
+        return push.but(commits=[commit | {"id": name, "modified": files[:listed]} for name in ids])
+
+    bare = _size(of(0))
+    return of(max(0, round((size - bare) / ((_size(of(1_000)) - bare) / 1_000))))
+
+
+def large_pull_request(size: int) -> Payload:
+    """The pull request of one_of_each with a text that makes it of about `size` bytes."""
+    opened = one_of_each()["pr"]
+    line = "What this changes, and why: the second attempt did not wait for the first, see #7 and the log below.\n"
+    room = (size - _size(opened)) // len(json.dumps(line, ensure_ascii=False).encode()[1:-1])
+    return opened.but(pull_request__body=line * max(0, room))
+
+
+def _size(payload: Payload) -> int:
+    return len(json.dumps(payload.body, ensure_ascii=False).encode())
+
+
 def corpus() -> dict[str, Payload]:
     """Every example, named `event/number action` as it stands in `examples(event)`, and what one_of_each patches."""
     named = {

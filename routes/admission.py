@@ -1,8 +1,8 @@
 """What the API server refuses, whatever rights a token has: ValidatingAdmissionPolicies.
 
-A leaked token of the Sensors can start Workflows of the stack's routes and do nothing else, and the webhook's Secret is
-never too short to be one. The clauses come from the compiled Workflows: what a route does not write is refused. Each
-clause is one validation, so that a test can take it out.
+A leaked token of the Sensors can start Workflows of the stack's routes, write dead letters and do nothing else, and the
+webhook's Secret is never too short to be one. The clauses come from the compiled Workflows: what a route does not write
+is refused. Each clause is one validation, so that a test can take it out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from routes import dead_letters
 from routes import manifests as m
 from routes.contract import NAME_ENDING
 from routes.manifests import Manifest
@@ -61,6 +62,8 @@ class Admission:
         )
         yield from self._of_sensors("sensor-starts", _workflows("CREATE"), *self._starts(list(routes)))
         yield from self._of_sensors("sensor-changes", _workflows("UPDATE"), [], _changes())
+        letters = m.ResourceRule(api_groups=[""], api_versions=["*"], resources=["configmaps"], operations=["CREATE"])
+        yield from self._of_sensors("sensor-letters", letters, [], _letters())
         yield from self._policy(
             "webhook-secret",
             m.MatchConstraints(
@@ -115,10 +118,15 @@ class Admission:
 
     def _writes(self) -> Iterator[m.Validation]:
         """Also where RBAC would let it: someone binds more rights to a service account than its Sensors need."""
+        workflow = "request.resource.group == 'argoproj.io' && request.resource.resource == 'workflows'"
+        letter = "request.resource.group == '' && request.resource.resource == 'configmaps'"
         for expression, may in (
-            ("request.resource.group == 'argoproj.io' && request.resource.resource == 'workflows'", "only Workflows"),
+            (f"{workflow} || {letter}", "only Workflows, and dead letters"),
             (f"request.namespace == {_cel(self.namespace)}", f"only in the namespace {self.namespace}"),
-            ("request.operation in ['CREATE', 'UPDATE']", "only by create and update"),
+            (
+                f"request.operation == 'CREATE' || {workflow} && request.operation == 'UPDATE'",
+                "only by create, and Workflows by update",
+            ),
         ):
             yield m.Validation(expression=expression, message=f"a Sensor writes {may}")
 
@@ -220,6 +228,26 @@ def _changes() -> Iterator[m.Validation]:
             expression=f"object.{path} == oldObject.{path}",
             message=f"a Sensor starts Workflows and changes none: this update would change its {what}",
         )
+
+
+def _letters() -> Iterator[m.Validation]:
+    """A ConfigMap can steer Argo Workflows: its semaphores, its artifact repositories, its parameters."""
+    named = f"^{dead_letters.NAME}[a-z0-9]+$"
+    for expression, message in (
+        (_only("object", ("apiVersion", "kind", "metadata", "data")), "more than metadata and data is set"),
+        (
+            _only("object.metadata", sorted({*ADDED, "name", "generateName", "labels"})),
+            "its metadata has a field that no dead letter has",
+        ),
+        (f"object.metadata.name.matches({_cel(named)})", f"its name is not {dead_letters.NAME}…"),
+        (
+            _only("object.metadata.?labels.orValue({})", (dead_letters.LABEL, *dead_letters.OF_THE_ENGINE)),
+            "it has a label of no dead letter",
+        ),
+        (_only("object.?data.orValue({})", dead_letters.FIELDS), "it tells what no dead letter tells"),
+        ("object.?data.orValue({}).all(k, size(object.data[k]) <= 500)", "it tells more than 500 characters of one"),
+    ):
+        yield m.Validation(expression=expression, message=f"a Sensor writes no ConfigMap but dead letters: {message}")
 
 
 def _webhook_secret(secret: m.KeyRef) -> tuple[list[m.Variable], list[m.Validation]]:

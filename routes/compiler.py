@@ -22,6 +22,7 @@ from routes.contract import (
     Source,
     WorkflowName,
 )
+from routes.dead_letters import EMPTY, dead_letter
 from routes.guards import fires_on
 from routes.manifests import Manifest
 from routes.model import (
@@ -81,9 +82,6 @@ WAIT_FOR = {
     "Sensor": ("DependenciesProvided", "TriggersProvided", "Deployed"),
     "ExternalSecret": ("Ready",),
 }
-
-# A static value of gjson, the engine's path language: always there, always the empty text.
-EMPTY = '!""'
 
 QUEUE = "queue"
 """The last dependency of each Sensor, the same in every stack. It never passes.
@@ -199,6 +197,7 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
                     retry_strategy=m.RetryStrategy(
                         steps=settings.retry_minutes * 60 // RETRY_SECONDS, duration=f"{RETRY_SECONDS}s"
                     ),
+                    dlq_trigger=dead_letter(route, tuple(deliveries.values())),
                 )
             ],
         ),
@@ -515,7 +514,10 @@ def _access(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manife
         yield m.ServiceAccount(metadata=_metadata(account, settings), automount_service_account_token=False).manifest()
     yield m.Role(
         metadata=_metadata("argo-events-workflow-submit-role", settings),
-        rules=[m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["create", "get", "update"])],
+        rules=[
+            m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["create", "get", "update"]),
+            m.PolicyRule(api_groups=[""], resources=["configmaps"], verbs=["create"]),
+        ],
     ).manifest()
     yield m.RoleBinding(
         metadata=_metadata("argo-events-workflow-submit-rb", settings),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from routes import reduced
 from routes.model import Template
 
 UNSPEAKABLE = r"[\x00-\x07\x0b\x0e-\x1f\x7f]|[^\x00-\x{ffff}\pL\pM\pN\pP\pS]"
@@ -39,7 +40,7 @@ NAME_ENDING = "[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?"
 
 @dataclass(frozen=True)
 class Json:
-    """The whole body as JSON, as GitHub sent it, nothing in it live.
+    """The body as JSON, as GitHub sent it, nothing in it live; what is too large for a Workflow reduced (`reduced.py`).
 
     `{{` is spelled `{\\u007b`, DEL `\\u007f`, and what lies beyond U+FFFF as two surrogates: the same JSON.
     """
@@ -48,9 +49,7 @@ class Json:
         # In one pass from piece to piece, since a stranger may write 65,536 different characters.
         code_point = "add (mul (index . 0) 262144) (mul (index . 1) 4096) (mul (index . 2) 64) (index . 3)"
         return (
-            '{{ $json := omit .Input.body "X-GitHub-Event" "X-GitHub-Delivery" | mustToJson '
-            r'| replace `{{` `{\u007b` | replace "\x7f" `\u007f` }}'
-            r"{{ $beyond := `[\x{10000}-\x{10ffff}]` }}{{ $found := regexFindAll $beyond $json -1 }}"
+            f"{reduced.EVENT}{{{{ $beyond := `{reduced.BEYOND}` }}}}{{{{ $found := regexFindAll $beyond $json -1 }}}}"
             "{{ range $i, $piece := regexSplit $beyond $json -1 }}{{ $piece }}"
             "{{ if lt $i (len $found) }}{{ with index $found $i }}"
             f"{{{{ $above := sub ({code_point}) {UTF8_OF_U10000} }}}}"
@@ -61,6 +60,14 @@ class Json:
 
 UTF8_OF_U10000 = 0xF0 * 64**3 + 0x90 * 64**2 + 0x80 * 64 + 0x80
 """The four bytes of U+10000, weighed as Json does: each code point beyond it is as much more."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """The size that the body had, in bytes, where `event` is a reduced one."""
+
+    def template(self) -> str:
+        return reduced.SIZE
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ class WorkflowName:
         )
 
 
-Source = Json | Text | Prose | Number | TaskId | Constant | Label | DeliveryId | WorkflowName
+Source = Json | Reduced | Text | Prose | Number | TaskId | Constant | Label | DeliveryId | WorkflowName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +194,7 @@ class Carried:
 
 
 PARAMETERS: Mapping[str, Carried] = {
-    "event": Carried(meaning="the delivery's body as JSON", always=Json()),
+    "event": Carried(meaning="the delivery's body as JSON, reduced where it is too large", always=Json()),
     "owner": Carried(meaning="the repository's owner", always=Text("repository.owner.login")),
     "repo": Carried(meaning="the repository's name", always=Text("repository.name")),
     "pr": Carried(
@@ -251,6 +258,7 @@ LABELS: Mapping[str, Carried] = {
 
 ANNOTATIONS: Mapping[str, Carried] = {
     "delivery": Carried(meaning="GitHub's delivery id", always=DeliveryId()),
+    "reduced": Carried(meaning="the body's size in bytes, where `event` is reduced", always=Reduced()),
     "sender": Carried(meaning="the login that caused the delivery", always=Text("sender.login")),
     "sha": Carried(
         meaning="the commit",

@@ -1,7 +1,7 @@
-"""How large a delivery may be, so that what the EventSource accepts passes the EventBus and fits into a Workflow.
+"""How large a delivery may be, on each part of its way, so that what GitHub was answered 200 to becomes a Workflow.
 
-GitHub sends up to 25 MB. What is larger than the EventSource takes is answered 400, and GitHub shows it as failed. What
-it took and could not pass on would be answered 500; a Workflow that is too large would never run, and say nothing.
+GitHub sends up to 25 MB. What is larger than the EventSource takes is answered 400; what it took and the EventBus does
+not, 500: GitHub shows both as failed. What is too large for a Workflow arrives reduced (`reduced.py`).
 """
 
 from __future__ import annotations
@@ -9,23 +9,38 @@ from __future__ import annotations
 KIB = 1024
 MIB = 1024 * KIB
 
-BUS_BYTES = 4 * MIB
+BUS_BYTES = 16 * MIB
 """The largest message of a JetStream that the stack makes."""
 
 NATS_BYTES = MIB
 """The largest message of a NATS whose `max_payload` nobody has set."""
 
+JETSTREAM_BYTES = 32 * MIB
+"""The largest message that a JetStream keeps in a file, whatever its `max_payload` is."""
+
 GROWTH = 8
 """The EventSource writes the body anew, where each `<`, `>` or `&` is six bytes, and as base64, four thirds of it."""
+
+ORDINARY_GROWTH = 1.4
+"""What an ordinary body grows by, at most every hundredth character of which is such. GitHub's examples grow less."""
 
 HEADERS_BYTES = 64 * KIB
 """Room in a message for the request's headers and what the engine adds."""
 
-DEFAULT_BYTES = 256 * KIB
-"""The largest body, unless the EventBus takes less: it leaves a template room to hand `event` down a few times."""
+DEFAULT_BYTES = 6 * MIB
+"""The largest body, unless the EventBus takes less: a push of 2,048 commits, GitHub's most, is smaller."""
 
-WORKFLOW_BYTES = 400 * KIB
-"""The largest body that fits into a Workflow of 1 MiB, which holds its arguments twice and quotes them."""
+POD_BYTES = 64 * MIB
+POD_GROWTH = 16
+"""What a pod of the EventSource or a Sensor holds at most: so much, and so many times the largest body. Measured with
+Go's memory limit set (`pods.memory_limit`): docs/large-deliveries.md."""
+
+EVENT_BYTES = 224 * KIB
+"""The largest `event`, as a Workflow holds it: JSON within JSON.
+
+A Workflow of 1 MiB is its controller's largest. It holds its arguments twice (`spec` and what its status keeps of the
+WorkflowTemplate), and a comment of 65,536 characters of four bytes beside this still fits, with room for nodes.
+"""
 
 
 def body_that_passes(bus: int) -> int:
@@ -33,6 +48,20 @@ def body_that_passes(bus: int) -> int:
     return (bus - HEADERS_BYTES) // GROWTH
 
 
+def ordinary_body_that_passes(bus: int) -> int:
+    """The largest ordinary body, in bytes, that a bus for messages of `bus` bytes takes."""
+    return int((bus - HEADERS_BYTES) / ORDINARY_GROWTH)
+
+
 def bus_that_takes(body: int) -> int:
-    """The size of the messages, in bytes, that a bus must take for bodies of `body` bytes."""
-    return body * GROWTH + HEADERS_BYTES
+    """The size of the messages, in bytes, that a bus must take for ordinary bodies of `body` bytes."""
+    return int(body * ORDINARY_GROWTH) + 1 + HEADERS_BYTES
+
+
+def memory_for(body: int) -> int:
+    """The memory, in MiB, that a pod must be allowed which looks at bodies of `body` bytes."""
+    return -(-(POD_BYTES + POD_GROWTH * body) // MIB)
+
+
+LARGEST_BYTES = ordinary_body_that_passes(JETSTREAM_BYTES)
+"""The largest body that any JetStream takes, 23.9 MB. GitHub sends up to 25 MB."""

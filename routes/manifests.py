@@ -73,8 +73,9 @@ class Dependency(Model):
 
 class ParameterSource(Model):
     dependency_name: str
-    data_template: str
+    data_template: str | None = None
     data_key: str | None = None
+    context_key: str | None = None
 
 
 class TriggerParameter(Model):
@@ -150,11 +151,45 @@ class RetryStrategy(Model):
     duration: str
 
 
+class DeadLetterMetadata(Model):
+    generate_name: str
+    labels: dict[str, str]
+
+
+class DeadLetter(Model):
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["ConfigMap"] = "ConfigMap"
+    metadata: DeadLetterMetadata
+    data: dict[str, str]
+
+
+class DeadLetterSource(Model):
+    resource: DeadLetter
+
+
+class DeadLetterK8sTrigger(Model):
+    operation: Literal["create"] = "create"
+    source: DeadLetterSource
+    parameters: list[TriggerParameter]
+
+
+class DeadLetterTemplate(Model):
+    name: str
+    k8s: DeadLetterK8sTrigger = Field(alias="k8s")
+
+
+class DeadLetterTrigger(Model):
+    template: DeadLetterTemplate
+    retry_strategy: RetryStrategy
+    at_least_once: Literal[True] = True
+
+
 class Trigger(Model):
     template: TriggerTemplate
     rate_limit: RateLimit
     retry_strategy: RetryStrategy
     at_least_once: Literal[True] = True
+    dlq_trigger: DeadLetterTrigger
 
 
 class Quantities(Model):
@@ -189,9 +224,15 @@ class SecurityContext(Model):
     capabilities: Capabilities = Capabilities()
 
 
+class EnvVar(Model):
+    name: str
+    value: str
+
+
 class ContainerTemplate(Model):
     """What Argo Events lets one set of a container it writes."""
 
+    env: list[EnvVar] | None = None
     resources: ResourceRequirements
     security_context: SecurityContext = SecurityContext()
 

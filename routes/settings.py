@@ -225,8 +225,9 @@ class NativeEventBus(Model):
     max_payload_bytes: int = Field(
         limits.BUS_BYTES,
         ge=limits.NATS_BYTES,
-        le=64 * limits.MIB,
-        description="the largest message that it takes; deliveries grow on their way in, up to eight times",
+        le=limits.JETSTREAM_BYTES,
+        description="the largest message that it takes; deliveries grow on their way in, by two fifths, and up to eight"
+        " times",
         examples=[limits.BUS_BYTES],
     )
 
@@ -279,9 +280,9 @@ class ExoticEventBus(Model):
     max_payload_bytes: int = Field(
         limits.NATS_BYTES,
         ge=limits.NATS_BYTES,
-        le=64 * limits.MIB,
+        le=limits.JETSTREAM_BYTES,
         description="the largest message that it takes, its max_payload (1 MiB where nobody has set it);"
-        " the largest delivery is less than an eighth of it",
+        " the largest delivery is about seven tenths of it",
         examples=[limits.BUS_BYTES],
     )
     monitor: Monitor | None = Field(
@@ -358,10 +359,10 @@ class Webhook(Model):
     max_payload_bytes: int | None = Field(
         None,
         ge=64 * limits.KIB,
-        le=limits.WORKFLOW_BYTES,
+        le=limits.LARGEST_BYTES,
         description="the largest delivery that is taken, in bytes; GitHub is answered 400 to a larger one. By default"
-        " 262144, or what the EventBus takes if that is less; at most 409600, since a larger one is no Workflow",
-        examples=[122_880],
+        " 6291456, or what the EventBus takes if that is less; at most 23920640: no JetStream keeps a larger message",
+        examples=[limits.DEFAULT_BYTES],
     )
 
 
@@ -559,7 +560,9 @@ class StackSettings(Model):
         description="where the webhook's secret comes from", examples=["{kind: existing, name: github-webhook-secret}"]
     )
     webhook: Webhook = Field(Webhook(), description="where the EventSource listens", examples=["{port: 12000}"])
-    pods: Pods = Field(Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"])
+    pods: Pods = Field(
+        Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"], validate_default=True
+    )
     network_policy: NetworkPolicySettings = Field(
         NetworkPolicySettings(), description="who may talk to these pods, and whom they may talk to", examples=["{}"]
     )
@@ -664,30 +667,55 @@ class StackSettings(Model):
     @classmethod
     def _passes_the_bus(cls, webhook: Webhook, info: ValidationInfo) -> Webhook:
         bus, body = info.data.get("event_bus"), webhook.max_payload_bytes
-        if not bus or not body or body <= limits.body_that_passes(bus.max_payload_bytes):
+        if not bus or not body or body <= limits.ordinary_body_that_passes(bus.max_payload_bytes):
             return webhook
         theirs = "" if isinstance(bus, NativeEventBus) else ", and so that NATS's max_payload"
         wrong = PydanticCustomError(
             "larger_than_the_bus",
-            "{body} bytes may become a message of {needed}, and eventBus.maxPayloadBytes is {bus}; set that to"
+            "{body} bytes become a message of up to {needed}, and eventBus.maxPayloadBytes is {bus}; set that to"
             " {needed}{theirs}, or this to at most {most}",
             {
                 "body": body,
                 "needed": limits.bus_that_takes(body),
                 "bus": bus.max_payload_bytes,
                 "theirs": theirs,
-                "most": limits.body_that_passes(bus.max_payload_bytes),
+                "most": limits.ordinary_body_that_passes(bus.max_payload_bytes),
             },
         )
         line = InitErrorDetails(type=wrong, loc=("maxPayloadBytes",), input=body)
         raise ValidationError.from_exception_data(cls.__name__, [line], hide_input=True)
 
+    @field_validator("pods", mode="after")
+    @classmethod
+    def _hold_the_largest_delivery(cls, pods: Pods, info: ValidationInfo) -> Pods:
+        bus, webhook = info.data.get("event_bus"), info.data.get("webhook")
+        if not bus or not webhook:
+            return pods
+        body = _max_body(webhook, bus)
+        needed = limits.memory_for(body)
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    "too_small_for_deliveries",
+                    "{memory} is too little for a delivery of {body} bytes; set it to at least {needed}Mi, or"
+                    " webhook.maxPayloadBytes to less",
+                    {"memory": memory, "body": body, "needed": needed},
+                ),
+                loc=(alias, "limits", "memory"),
+                input=memory,
+            )
+            for alias, resources in (("eventSource", pods.event_source), ("sensor", pods.sensor))
+            for memory in (resources.limits.memory,)
+            if mebibytes(memory) < needed
+        ]
+        if lines:
+            raise ValidationError.from_exception_data(cls.__name__, lines, hide_input=True)
+        return pods
+
     @property
     def max_body(self) -> int:
         """The largest delivery that the EventSource takes, in bytes."""
-        return self.webhook.max_payload_bytes or min(
-            limits.DEFAULT_BYTES, limits.body_that_passes(self.event_bus.max_payload_bytes)
-        )
+        return _max_body(self.webhook, self.event_bus)
 
     @property
     def service_account(self) -> str:
@@ -710,6 +738,12 @@ class StackSettings(Model):
         limit = self.semaphores.model_dump(by_alias=True)[semaphore]
         assert isinstance(limit, int)
         return limit
+
+
+def _max_body(webhook: Webhook, bus: NativeEventBus | ExoticEventBus) -> int:
+    return webhook.max_payload_bytes or min(
+        limits.DEFAULT_BYTES, limits.ordinary_body_that_passes(bus.max_payload_bytes)
+    )
 
 
 def settings_in(config: Mapping[str, T]) -> dict[str, T]:
@@ -773,7 +807,7 @@ def _explain(error: ErrorDetails) -> str:
             return (
                 f"  {key}.kind: should be one of {', '.join(kinds)}, for example:\n{_command(f'{key}.kind', kinds[0])}"
             )
-        case "larger_than_the_bus":
+        case "larger_than_the_bus" | "too_small_for_deliveries":
             return f"  {key}: {what}"
         case "string_pattern_mismatch":
             what = "not of the right form"

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from routes.contract import Constant, DeliveryId, Json, Label, Number, Prose, Source, TaskId, Text, WorkflowName
+from routes.contract import (
+    Constant,
+    DeliveryId,
+    Json,
+    Label,
+    Number,
+    Prose,
+    Reduced,
+    Source,
+    TaskId,
+    Text,
+    WorkflowName,
+)
 from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
 from routes.settings import StackSettings
 
@@ -73,6 +85,8 @@ def source_in_words(source: Source, code: Code = str) -> str:
     match source:
         case Json():
             return "the whole body"
+        case Reduced():
+            return "the size of the whole body, where it was reduced"
         case Text(path) | Prose(path) | Label(path):
             return code(path)
         case Number(path, given):

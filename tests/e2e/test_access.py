@@ -81,19 +81,23 @@ def anyone(cluster: Cluster) -> set[Right]:
     return found
 
 
+DEAD_LETTERS = {("", "configmaps", "create")}
+
+
 @pytest.mark.parametrize(
-    ("account", "resource", "verbs"),
-    [(SUBMITTER, "workflows", ("create", "get", "update")), (RUNNER, "workflowtaskresults", ("create", "patch"))],
-    ids=["a Sensor may start Workflows", "a Workflow's pod may report what it did"],
+    ("account", "may"),
+    [
+        (SUBMITTER, {("argoproj.io", "workflows", verb) for verb in ("create", "get", "update")} | DEAD_LETTERS),
+        (RUNNER, {("argoproj.io", "workflowtaskresults", verb) for verb in ("create", "patch")}),
+    ],
+    ids=["a Sensor may start Workflows and write dead letters", "a Workflow's pod may report what it did"],
 )
 def test_an_account_may_do_its_work_and_else_what_anyone_may(
-    cluster: Cluster, anyone: set[Right], account: str, resource: str, verbs: tuple[str, ...]
+    cluster: Cluster, anyone: set[Right], account: str, may: set[tuple[str, str, str]]
 ) -> None:
     user = f"system:serviceaccount:{cluster.namespace}:{account}"
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{cluster.namespace}", "system:authenticated"]
-    assert rights(cluster, user, groups) - anyone == {
-        (cluster.namespace, "argoproj.io", resource, verb) for verb in verbs
-    }
+    assert rights(cluster, user, groups) - anyone == {(cluster.namespace, *right) for right in may}
 
 
 def with_token(cluster: Cluster, account: str) -> client.ApiClient:

@@ -26,6 +26,9 @@ from payloads import one_of_each
 from routes import FAMILIES
 from routes.admission import COMPONENT
 from routes.compiler import PREFIX, SUBMITTER, compile_stack, started
+from routes.dead_letters import FIELDS
+from routes.dead_letters import LABEL as LABEL_OF_LETTERS
+from routes.dead_letters import NAME as NAME_OF_LETTERS
 from routes.manifests import Manifest
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_access import RUNNER, with_token
@@ -232,6 +235,26 @@ WORKFLOWS: dict[str, tuple[Change, str]] = {
 }
 
 
+CONFIG_MAPS = "/api/v1/namespaces/{ns}/configmaps"
+LETTER: Manifest = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"generateName": NAME_OF_LETTERS, "labels": {LABEL_OF_LETTERS: "x"}},
+    "data": dict.fromkeys(FIELDS, "x"),
+}
+LETTERS: dict[tuple[str, str], Manifest] = {
+    ("sensor-letters", "more than metadata and data is set"): LETTER | {"immutable": True},
+    ("sensor-letters", "its metadata has a field"): LETTER
+    | {"metadata": LETTER["metadata"] | {"annotations": {"x": "y"}}},
+    ("sensor-letters", "its name is not"): LETTER | {"metadata": {"name": "artifact-repositories"}},
+    ("sensor-letters", "it has a label of no"): LETTER
+    | {"metadata": LETTER["metadata"] | {"labels": {"workflows.argoproj.io/configmap-type": "Parameter"}}},
+    ("sensor-letters", "it tells what no"): LETTER | {"data": {"coderun": "999"}},
+    ("sensor-letters", "it tells more than"): LETTER | {"data": {"delivery": "x" * 501}},
+}
+"""A ConfigMap that one clause alone refuses, by policy and the beginning of what that clause says."""
+
+
 def changed(found: Manifest, change: Change) -> Manifest:
     result = copy.deepcopy(found)
     change(result)
@@ -257,6 +280,18 @@ def test_a_workflow_is_refused_with(cluster: Cluster, sensor: client.ApiClient, 
     assert answer.status == 422, answer
     assert f"ValidatingAdmissionPolicy {policy} with binding {policy} denied request" in answer.message
     assert f"a Sensor starts only what its routes start: {clause}" in answer.message
+
+
+def test_the_token_can_write_a_dead_letter(cluster: Cluster, sensor: client.ApiClient) -> None:
+    path = CONFIG_MAPS.format(ns=cluster.namespace)
+    assert ask(sensor, "POST", f"{path}?dryRun=All", LETTER).status == 201
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=clause[1]) for clause, body in LETTERS.items()])
+def test_the_token_can_write_no_other_config_map(cluster: Cluster, sensor: client.ApiClient, body: Manifest) -> None:
+    answer = ask(sensor, "POST", CONFIG_MAPS.format(ns=cluster.namespace), body)
+    assert answer.status == 422, answer
+    assert "a Sensor writes no ConfigMap but dead letters" in answer.message
 
 
 def test_a_workflow_is_refused_at_a_dry_run_and_with_any_field_manager_too(
@@ -399,7 +434,10 @@ REQUESTS: dict[str, Request] = {
         MERGE,
     ),
     "a Secret": Request("POST", "/api/v1/namespaces/{ns}/secrets", "create secrets", named("Secret")),
-    "a ConfigMap": Request("POST", "/api/v1/namespaces/{ns}/configmaps", "create configmaps", named("ConfigMap")),
+    "a ConfigMap's data": Request("GET", "/api/v1/namespaces/{ns}/configmaps/workflow-semaphores", "get configmaps"),
+    "another ConfigMap's data": Request(
+        "PUT", "/api/v1/namespaces/{ns}/configmaps/workflow-semaphores", "update configmaps", named("ConfigMap")
+    ),
     "wider semaphores": Request(
         "PATCH",
         "/api/v1/namespaces/{ns}/configmaps/workflow-semaphores",
@@ -582,11 +620,12 @@ CLAUSES: dict[tuple[str, str], str] = {
 """A Workflow of the above that one clause alone refuses, by policy and the beginning of what that clause says."""
 
 WRITES: dict[tuple[str, str], Request] = {
-    ("sensor-writes", "only Workflows"): Request(
-        "POST", "/api/v1/namespaces/{ns}/configmaps", "", named("ConfigMap", data={"x": "y"})
+    **{clause: Request("POST", CONFIG_MAPS, "", body) for clause, body in LETTERS.items()},
+    ("sensor-writes", "only Workflows, and dead"): Request(
+        "POST", "/api/v1/namespaces/{ns}/serviceaccounts", "", named("ServiceAccount")
     ),
     ("sensor-writes", "only in the namespace"): Request("POST", f"{ARGO}/namespaces/default/workflows", "", workflow()),
-    ("sensor-writes", "only by create and update"): Request("DELETE", f"{ARGO}/namespaces/{{ns}}/workflows/there", ""),
+    ("sensor-writes", "only by create, and"): Request("DELETE", f"{ARGO}/namespaces/{{ns}}/workflows/there", ""),
     ("webhook-secret", "the key secret of the Secret github-webhook-secret must hold"): Request(
         "POST",
         "/api/v1/namespaces/{ns}/secrets",
@@ -627,6 +666,7 @@ def said(message: str) -> str:
     """What a clause says of the case, without the part that all clauses of its policy begin with."""
     for beginning in (
         "a Sensor starts only what its routes start: ",
+        "a Sensor writes no ConfigMap but dead letters: ",
         "a Sensor writes ",
         "a Sensor starts Workflows and changes none: this update would change its ",
     ):

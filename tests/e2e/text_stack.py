@@ -104,22 +104,22 @@ class TextStack:
 
 
 @contextmanager
-def text_stack(cluster: Cluster, *templates: Manifest) -> Iterator[TextStack]:
-    """The stack with these WorkflowTemplates, and the contract's empty ones for the others."""
+def text_stack(cluster: Cluster, *templates: Manifest, **settings: object) -> Iterator[TextStack]:
+    """The stack with these WorkflowTemplates and settings, and the contract's empty templates for the others."""
     core, objects = client.CoreV1Api(cluster.api), client.CustomObjectsApi(cluster.api)
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     theirs = {t["metadata"]["name"]: t for t in [*compiled("lab").templates, *templates]}
     config = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]
     bus = config["github-to-argo:eventBus"]
     bus["monitor"]["account"] = ACCOUNT
-    overrides = {
+    overrides: dict[str, object] = {
         "namespace": NAMESPACE,
         "createNamespace": False,
         "workflowTemplates": "external",
         "verdictSeconds": 60,
         "eventBus": bus,
         "routes": {route.sensor: {"rate": FAST} for family in FAMILIES for route in family.routes},
-    }
+    } | settings
     stack = LabStack("text", account=ACCOUNT, overrides=overrides)
     try:
         for name, template in theirs.items():

@@ -1,15 +1,17 @@
-"""What the EventSource accepts is never too large for the EventBus: the engine's own code makes the messages."""
+"""What passes the EventBus, and what is answered that does not: the engine's own code makes the messages."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from cli.engine import Delivery, Engine, Taken
+from payloads import PUSHED_AT_MOST, corpus, large_push
 from routes import FAMILIES
 from routes.compiler import compile_stack
-from routes.limits import HEADERS_BYTES
+from routes.limits import DEFAULT_BYTES, HEADERS_BYTES, ORDINARY_GROWTH, body_that_passes
 from routes.settings import StackSettings, parse_settings
 from tests.routes.test_settings import EXOTIC, MINIMAL
 
@@ -55,11 +57,26 @@ def filled(text: bytes, size: int) -> bytes:
     return b'{"":"' + (text * room)[: room // len(text) * len(text)].ljust(room, b"x") + b'"}'
 
 
+def ordinary(size: int) -> bytes:
+    """As `filled`, every hundredth character one that grows."""
+    return filled(b"<" + b"x" * 99, size)
+
+
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
-def test_the_largest_body_passes_the_bus_whatever_stands_in_it(engine: Engine, changes: dict[str, object]) -> None:
+def test_the_largest_body_passes_the_bus_if_it_is_an_ordinary_one(engine: Engine, changes: dict[str, object]) -> None:
     stack = settings(changes)
-    numbers = b'{"":[' + b"1e20," * ((stack.max_body - 8) // 5) + b"0]}"
-    bodies = [filled(text, stack.max_body) for text in GROWING.values()] + [numbers]
+    (taken,) = answers(engine, stack, ordinary(stack.max_body))
+    assert taken.status == 200
+
+
+@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+def test_a_body_of_an_eighth_of_the_bus_passes_whatever_stands_in_it(
+    engine: Engine, changes: dict[str, object]
+) -> None:
+    stack = settings(changes)
+    size = min(stack.max_body, body_that_passes(stack.event_bus.max_payload_bytes))
+    numbers = b'{"":[' + b"1e20," * ((size - 8) // 5) + b"0]}"
+    bodies = [filled(text, size) for text in GROWING.values()] + [numbers]
     headers = "<" * (HEADERS_BYTES // 8 - 256)
     assert [taken.status for taken in answers(engine, stack, *bodies, header=headers)] == [200] * len(bodies)
 
@@ -73,16 +90,36 @@ def test_a_byte_more_is_answered_400(engine: Engine, changes: dict[str, object])
 
 def test_what_grows_most_takes_all_but_the_room_for_headers(engine: Engine) -> None:
     stack = settings({"eventBus": EXOTIC})
-    most, least = (
-        taken.message for taken in answers(engine, stack, filled(b"<", stack.max_body), filled(b"x", stack.max_body))
-    )
     limit = stack.event_bus.max_payload_bytes
+    most, least = (
+        taken.message
+        for taken in answers(
+            engine, stack, filled(b"<", body_that_passes(limit)), filled(b"x", body_that_passes(limit))
+        )
+    )
     assert limit - HEADERS_BYTES < most < limit
-    assert least < 1.34 * stack.max_body + 2000
+    assert least < 1.34 * body_that_passes(limit) + 2000
 
 
-def test_with_what_the_check_refuses_the_bus_would_refuse_deliveries(engine: Engine) -> None:
+def test_a_large_body_of_what_grows_is_answered_500(engine: Engine) -> None:
     stack = settings({"eventBus": EXOTIC})
-    beyond = stack.model_copy(update={"webhook": stack.webhook.model_copy(update={"max_payload_bytes": 262_144})})
-    (taken,) = answers(engine, beyond, filled(b"<", 262_144))
+    (taken,) = answers(engine, stack, filled(b"<", stack.max_body))
     assert (taken.status, taken.text) == (500, "failed to record event")
+
+
+def test_githubs_examples_are_ordinary(engine: Engine) -> None:
+    bodies = [json.dumps(p.body, ensure_ascii=False, separators=(",", ":")).encode() for p in corpus().values()]
+    grown = [
+        taken.message / len(body)
+        for taken, body in zip(answers(engine, settings({}), *bodies), bodies, strict=True)
+        if len(body) > 20_000
+    ]
+    assert len(grown) > 10 and max(grown) < ORDINARY_GROWTH
+
+
+def test_by_default_a_push_of_as_many_commits_as_github_tells_of_is_taken(engine: Engine) -> None:
+    push = large_push(5_000_000)
+    body = json.dumps(push.body, ensure_ascii=False).encode()
+    assert (len(push.body["commits"]), len(body) > 4_900_000, len(body) < DEFAULT_BYTES) == (PUSHED_AT_MOST, True, True)
+    (taken,) = answers(engine, settings({}), body)
+    assert taken.status == 200

@@ -34,7 +34,7 @@ def test_each_policy_denies_and_is_bound() -> None:
     names = {policy["metadata"]["name"] for policy in policies(compiled).values()}
     assert names == {
         f"github-to-argo-events-{name}"
-        for name in ("sensor-writes", "sensor-starts", "sensor-changes", "webhook-secret")
+        for name in ("sensor-writes", "sensor-starts", "sensor-changes", "sensor-letters", "webhook-secret")
     }
     assert {binding["spec"]["policyName"] for binding in bindings} == names
     assert all(binding["spec"]["validationActions"] == ["Deny"] for binding in bindings)

@@ -224,10 +224,11 @@ def test_two_stacks_share_no_cluster_wide_name() -> None:
     assert not cluster_wide("a") & cluster_wide("b")
 
 
-def test_sensors_may_start_workflows_and_no_more() -> None:
+def test_sensors_may_start_workflows_and_write_dead_letters_and_no_more() -> None:
     role, _ = (m for m in stack().access if m["kind"] == "Role")
     assert role["rules"] == [
-        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "update"]}
+        {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "update"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
     ]
 
 

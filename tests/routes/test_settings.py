@@ -253,31 +253,57 @@ def test_the_largest_delivery_follows_the_event_bus() -> None:
     def largest(**changes: object) -> int:
         return parse_settings(MINIMAL | changes, source="test").max_body
 
-    assert largest() == 262_144
-    assert largest(eventBus=EXOTIC) == 122_880
-    assert largest(eventBus=EXOTIC | {"maxPayloadBytes": 2_097_152}) == 253_952
+    assert largest() == 6_291_456
+    assert largest(eventBus=EXOTIC) == 702_171
+    assert largest(eventBus=EXOTIC | {"maxPayloadBytes": 4_194_304}) == 2_949_120
     assert largest(webhook={"maxPayloadBytes": 409_600}) == 409_600
 
 
-def test_a_delivery_that_the_event_bus_may_not_take_is_refused_with_both_ways_out() -> None:
-    message = wrong(eventBus=EXOTIC, webhook={"maxPayloadBytes": 262_144})
+def test_a_delivery_that_the_event_bus_does_not_take_is_refused_with_both_ways_out() -> None:
+    message = wrong(eventBus=EXOTIC, webhook={"maxPayloadBytes": 6_291_456})
     assert message == (
         "Pulumi.dev.yaml: 1 setting is wrong\n\n"
-        "  github-to-argo:webhook.maxPayloadBytes: 262144 bytes may become a message of 2162688, and"
-        " eventBus.maxPayloadBytes is 1048576; set that to 2162688, and so that NATS's max_payload, or this to at most"
-        " 122880"
+        "  github-to-argo:webhook.maxPayloadBytes: 6291456 bytes become a message of up to 8873575, and"
+        " eventBus.maxPayloadBytes is 1048576; set that to 8873575, and so that NATS's max_payload, or this to at most"
+        " 702171"
     )
     assert parse_settings(
-        MINIMAL | {"eventBus": EXOTIC | {"maxPayloadBytes": 2_162_688}, "webhook": {"maxPayloadBytes": 262_144}},
+        MINIMAL | {"eventBus": EXOTIC | {"maxPayloadBytes": 8_873_575}, "webhook": {"maxPayloadBytes": 6_291_456}},
         source="test",
     )
     native = {"kind": "native", "maxPayloadBytes": 1_048_576}
-    assert "set that to 2162688, or this" in wrong(eventBus=native, webhook={"maxPayloadBytes": 262_144})
+    assert "set that to 8873575, or this" in wrong(eventBus=native, webhook={"maxPayloadBytes": 6_291_456})
 
 
-@pytest.mark.parametrize("size", [65_535, 409_601, "1Mi"])
-def test_a_delivery_that_is_no_size_or_no_workflow_is_refused(size: object) -> None:
+def test_the_largest_delivery_of_all_is_what_the_largest_event_bus_takes() -> None:
+    bus = EXOTIC | {"maxPayloadBytes": 33_554_432}
+    large = {"eventBus": bus, "webhook": {"maxPayloadBytes": 23_920_640}, "pods": {"sensor": of_memory("512Mi")}}
+    assert parse_settings(MINIMAL | large, source="test").max_body == 23_920_640
+    assert "less than or equal to 33554432" in wrong(eventBus=EXOTIC | {"maxPayloadBytes": 33_554_433})
+
+
+def of_memory(limit: str) -> dict[str, object]:
+    return {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": limit}}
+
+
+def test_pods_that_the_largest_delivery_does_not_fit_into_are_refused_each_with_what_it_needs() -> None:
+    bus = {"kind": "native", "maxPayloadBytes": 33_554_432}
+    message = wrong(eventBus=bus, webhook={"maxPayloadBytes": 23_920_640}, pods={"eventSource": of_memory("256Mi")})
+    assert message == (
+        "Pulumi.dev.yaml: 2 settings are wrong\n\n"
+        "  github-to-argo:pods.eventSource.limits.memory: 256Mi is too little for a delivery of 23920640 bytes; set it"
+        " to at least 429Mi, or webhook.maxPayloadBytes to less\n"
+        "  github-to-argo:pods.sensor.limits.memory: 256Mi is too little for a delivery of 23920640 bytes; set it"
+        " to at least 429Mi, or webhook.maxPayloadBytes to less"
+    )
+    assert "at least 160Mi" in wrong(pods={"sensor": of_memory("128Mi")})
+    less = {"webhook": {"maxPayloadBytes": 1_048_576}, "pods": {"sensor": of_memory("128Mi")}}
+    assert parse_settings(MINIMAL | less, source="test")
+
+
+@pytest.mark.parametrize("size", [65_535, 23_920_641, "1Mi"])
+def test_a_delivery_that_is_no_size_or_that_no_event_bus_takes_is_refused(size: object) -> None:
     message = wrong(webhook={"maxPayloadBytes": size})
     assert "github-to-argo:webhook.maxPayloadBytes: should be" in message
-    assert "at most 409600, since a larger one is no Workflow" in message
-    assert "pulumi config set --path github-to-argo:webhook.maxPayloadBytes 122880" in message
+    assert "at most 23920640: no JetStream keeps a larger message" in message
+    assert "pulumi config set --path github-to-argo:webhook.maxPayloadBytes 6291456" in message
