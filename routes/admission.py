@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from routes import manifests as m
@@ -33,11 +33,13 @@ ADDED = ("creationTimestamp", "generation", "managedFields", "namespace", "selfL
 class Started:
     """A route's Workflow before a delivery fills it in, and for each kind of delivery what it writes where.
 
-    `filled` has the destinations of the Sensor's parameters; None is any text.
+    `filled` has the destinations of the Sensor's parameters; None is any text. `choices` has all values of a field of
+    its spec that a delivery chooses from.
     """
 
     workflow: Manifest
     filled: Sequence[Mapping[str, str | None]]
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,10 @@ class Admission:
             clause(_only("object.spec", _all_keys(routes, "spec")), "its spec has a field that no route sets"),
             *(
                 clause(
-                    f"object.spec.?{field} == {same_or_by_route(_spec(field))}", f"its spec.{field} is not its route's"
+                    f"object.spec.?{field}.orValue({{}}) in {by_route(_choices(field))}.orValue([])"
+                    if any(field in route.choices for route in routes)
+                    else f"object.spec.?{field} == {same_or_by_route(_spec(field))}",
+                    f"its spec.{field} is not its route's",
                 )
                 for field in _all_keys(routes, "spec")
                 if field != "arguments"
@@ -269,6 +274,10 @@ def _spec(field: str) -> Callable[[Started], Any]:
     return lambda route: route.workflow["spec"][field]
 
 
+def _choices(field: str) -> Callable[[Started], Any]:
+    return lambda route: route.choices.get(field, [route.workflow["spec"][field]])
+
+
 def _parameter_names(route: Started) -> list[str]:
     return [parameter["name"] for parameter in route.workflow["spec"]["arguments"]["parameters"]]
 
@@ -293,8 +302,7 @@ def _known(places: Mapping[str, tuple[str, str]], route: Started) -> dict[str, l
 
 
 def _all_looked_at(route: Started) -> None:
+    known = ("metadata.labels.", "metadata.annotations.", *(f"spec.{field}." for field in route.choices))
     for place in (place for filled in route.filled for place in filled):
-        if not place.startswith(("metadata.labels.", "metadata.annotations.")) and (
-            place != "metadata.name" and not PARAMETER_VALUE.fullmatch(place)
-        ):
+        if not place.startswith(known) and (place != "metadata.name" and not PARAMETER_VALUE.fullmatch(place)):
             raise ValueError(f"deliveries fill in {place}; let a clause of the policy sensor-starts say with what")

@@ -1,6 +1,7 @@
-"""How large a delivery may be, so that what the EventSource accepts passes the EventBus and fits into a Workflow.
+"""What the engine can take: how many Workflows a Sensor starts, and how large a delivery may be.
 
-GitHub sends up to 25 MB. What is larger than the EventSource takes is answered 400, and GitHub shows it as failed. What
+A delivery's size is limited so that what the EventSource accepts passes the EventBus and fits into a Workflow. GitHub
+sends up to 25 MB. What is larger than the EventSource takes is answered 400, and GitHub shows it as failed. What
 it took and could not pass on would be answered 500; a Workflow that is too large would never run, and say nothing.
 """
 
@@ -26,6 +27,18 @@ DEFAULT_BYTES = 256 * KIB
 
 WORKFLOW_BYTES = 400 * KIB
 """The largest body that fits into a Workflow of 1 MiB, which holds its arguments twice and quotes them."""
+
+
+REQUESTS_A_SECOND = 5
+"""What a Sensor's Kubernetes client makes after a burst of ten: client-go's default, as Argo Events sets no other."""
+
+REQUESTS_OF_A_WORKFLOW = 2
+"""Get and create; of a redelivery, get and update."""
+
+
+def most_workflows(seconds: int) -> int:
+    """How many new Workflows a Sensor can start in that time, again and again."""
+    return seconds * REQUESTS_A_SECOND // REQUESTS_OF_A_WORKFLOW
 
 
 def body_that_passes(bus: int) -> int:

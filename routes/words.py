@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from routes.contract import Constant, DeliveryId, Json, Label, Number, Prose, Source, TaskId, Text, WorkflowName
-from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
+from routes.contract import Constant, DeliveryId, Json, Label, Lane, Number, Prose, Source, TaskId, Text, WorkflowName
+from routes.model import (
+    BranchIn,
+    Condition,
+    Is,
+    Like,
+    NamedLike,
+    NotOneOf,
+    OneOf,
+    OneOfOrBy,
+    Rate,
+    Route,
+    SameAs,
+    Unlike,
+)
 from routes.settings import StackSettings
 
 Code = Callable[[str], str]
@@ -64,8 +77,16 @@ def in_words(condition: Condition, settings: StackSettings, code: Code = str) ->
             return f"{path} is {wanted(condition, settings, code)}"
 
 
-def rate_in_words(rate: Rate) -> str:
+def rate_in_words(rate: Rate | None) -> str:
+    if rate is None:
+        return "no limit"
     return f"{rate.limit} {'an' if rate.unit == 'Hour' else 'a'} {rate.unit.lower()}"
+
+
+def queue_in_words(route: Route, settings: StackSettings) -> str:
+    """How many Workflows of a route run at once."""
+    each = ", one of each pull request" if settings.one_per_pull_request(route) else ""
+    return f"{route.semaphore}: {settings.at_once(route.semaphore)} at once{each}"
 
 
 def source_in_words(source: Source, code: Code = str) -> str:
@@ -83,6 +104,8 @@ def source_in_words(source: Source, code: Code = str) -> str:
             return code(f'"{text}"')
         case DeliveryId():
             return f"the header {code('X-GitHub-Delivery')}"
+        case Lane(prefix, _, count):
+            return f"{code(f'{prefix}-')} and a number below {count}, by the pull request"
         case WorkflowName(prefix):
             return f"{code(f'{prefix}-')} and the delivery id"
 

@@ -25,7 +25,6 @@ from tests.e2e.conftest import Cluster
 
 Node = Mapping[str, Any]
 NAMESPACE = "github-to-argo-text"
-FAST = {"limit": 10_000, "unit": "Second"}
 # The tests that take the place of stack `second`, one after the other, use its account.
 ACCOUNT = "second"
 
@@ -104,23 +103,23 @@ class TextStack:
 
 
 @contextmanager
-def text_stack(cluster: Cluster, *templates: Manifest) -> Iterator[TextStack]:
-    """The stack with these WorkflowTemplates, and the contract's empty ones for the others."""
+def text_stack(cluster: Cluster, *templates: Manifest, **settings: object) -> Iterator[TextStack]:
+    """The stack with these WorkflowTemplates, the contract's empty ones for the others, and these settings besides."""
     core, objects = client.CoreV1Api(cluster.api), client.CustomObjectsApi(cluster.api)
     core.create_namespace({"metadata": {"name": NAMESPACE}})
     theirs = {t["metadata"]["name"]: t for t in [*compiled("lab").templates, *templates]}
     config = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]
     bus = config["github-to-argo:eventBus"]
     bus["monitor"]["account"] = ACCOUNT
-    overrides = {
+    overrides: dict[str, object] = {
         "namespace": NAMESPACE,
         "createNamespace": False,
         "workflowTemplates": "external",
         "verdictSeconds": 60,
         "eventBus": bus,
-        "routes": {route.sensor: {"rate": FAST} for family in FAMILIES for route in family.routes},
+        "routes": {route.sensor: {"rate": "unlimited"} for family in FAMILIES for route in family.routes},
     }
-    stack = LabStack("text", account=ACCOUNT, overrides=overrides)
+    stack = LabStack("text", account=ACCOUNT, overrides=overrides | settings)
     try:
         for name, template in theirs.items():
             objects.create_namespaced_custom_object(
