@@ -136,6 +136,14 @@ class Admission:
             first, *others = map(of, routes)
             return by_route(of) if any(other != first for other in others) else f"optional.of({_cel(first)})"
 
+        def choices_by_route(field: str) -> str:
+            # In one list CEL wants values of one type.
+            rows = (
+                f"{_cel(name)}: [{', '.join(f'dyn({_cel(choice)})' for choice in _choices(route, field))}]"
+                for name, route in zip(names, routes, strict=True)
+            )
+            return f"{{{', '.join(rows)}}}[?variables.route]"
+
         def clause(expression: str, message: str) -> m.Validation:
             return m.Validation(expression=expression, message=f"a Sensor starts only what its routes start: {message}")
 
@@ -175,7 +183,7 @@ class Admission:
             clause(_only("object.spec", _all_keys(routes, "spec")), "its spec has a field that no route sets"),
             *(
                 clause(
-                    f"object.spec.?{field}.orValue({{}}) in {by_route(_choices(field))}.orValue([])"
+                    f"object.spec.?{field}.orValue({{}}) in {choices_by_route(field)}.orValue([])"
                     if any(field in route.choices for route in routes)
                     else f"object.spec.?{field} == {same_or_by_route(_spec(field))}",
                     f"its spec.{field} is not its route's",
@@ -274,8 +282,8 @@ def _spec(field: str) -> Callable[[Started], Any]:
     return lambda route: route.workflow["spec"][field]
 
 
-def _choices(field: str) -> Callable[[Started], Any]:
-    return lambda route: route.choices.get(field, [route.workflow["spec"][field]])
+def _choices(route: Started, field: str) -> Sequence[Any]:
+    return route.choices.get(field, [_spec(field)(route)])
 
 
 def _parameter_names(route: Started) -> list[str]:

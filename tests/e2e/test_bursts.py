@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,7 +124,7 @@ def test_a_backlog_survives_its_sensor_in_order_but_for_the_one_that_was_at_work
     order = [sent.index(delivery_of(workflow)) for workflow, _ in sorted(found, key=lambda one: one[1])]
     assert sorted(order) == list(range(30))
     # What the Sensor had taken and not acknowledged comes again after the EventBus has waited for it.
-    late = [number for before, number in zip(order, order[1:], strict=False) if number < before]
+    late = [number for before, number in itertools.pairwise(order) if number < before]
     assert len(late) <= 1
 
 
