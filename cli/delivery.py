@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Self
 
 import urllib3
 from kubernetes import client, watch
@@ -95,7 +96,7 @@ class Watcher:
         self._watch = watch.Watch()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Self:
         self._list()
         self._thread.start()
         return self

@@ -14,7 +14,7 @@ from cli.workflow import Workflow, notes_of, parameters_of
 from routes import FAMILIES
 from routes.model import Route
 from routes.settings import StackSettings
-from routes.words import rate_in_words
+from routes.words import queue_in_words, rate_in_words
 
 LONG = 200
 """Characters of a parameter that are shown; `--full` shows all."""
@@ -59,8 +59,9 @@ def _line(mark: str, colour: str, what: str) -> RenderableType:
 def _workflow(route: Route, workflow: Workflow, settings: StackSettings, *, full: bool) -> RenderableType:
     told = Table.grid(padding=(0, 2))
     told.add_row("template", Text(route.template))
-    pace = f"at most {rate_in_words(settings.rate(route))}; semaphore {route.semaphore}"
-    told.add_row("pace", Text(f"{pace}: {settings.at_once(route.semaphore)} at once"))
+    rate = rate_in_words(settings.rate(route))
+    pace = f"{'at most ' if settings.rate(route) else ''}{rate}; semaphore {queue_in_words(route, settings)}"
+    told.add_row("pace", Text(pace))
     for what in ("labels", "annotations"):
         notes = [f"{key}={value}" for key, value in notes_of(workflow, what).items() if value]
         told.add_row(what, Text("  ".join(notes), overflow="fold"))

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from routes import FAMILIES
-from routes.compiler import PREFIX
+from routes.compiler import PREFIX, lane_of
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, WorkflowName
 from routes.guards import fires_on
 from routes.model import Delivery, Route, Template
 from routes.settings import StackSettings
-from routes.words import in_words, rate_in_words, source_in_words
+from routes.words import in_words, queue_in_words, rate_in_words, source_in_words
 
 ROUTES = tuple(route for family in FAMILIES for route in family.routes)
 
@@ -41,7 +41,7 @@ def route_table(settings: StackSettings, width: int) -> Table:
         enabled = settings.route(route).enabled
         sensor = Text(route.sensor if enabled else f"{route.sensor} (off)")
         kinds = Group(*(_delivery(delivery, settings) for delivery in fires_on(route, settings)))
-        rate, semaphore = rate_in_words(settings.rate(route)), _semaphore(route, settings)
+        rate, semaphore = rate_in_words(settings.rate(route)), queue_in_words(route, settings)
         agent = route.agent or ""
         cells: tuple[RenderableType, ...] = (sensor, kinds, route.template, agent, rate, semaphore)
         if not wide:
@@ -49,10 +49,6 @@ def route_table(settings: StackSettings, width: int) -> Table:
             cells = (Group(sensor, *(_indented(text) for text in (template, rate, semaphore))), kinds)
         table.add_row(*cells, style="" if enabled else "dim")
     return table
-
-
-def _semaphore(route: Route, settings: StackSettings) -> str:
-    return f"{route.semaphore}: {settings.at_once(route.semaphore)} at once"
 
 
 def _delivery(delivery: Delivery, settings: StackSettings) -> RenderableType:
@@ -89,7 +85,8 @@ def markdown(stack: str, settings: StackSettings) -> str:
         labels=LABELS,
         annotations=ANNOTATIONS,
         rate=lambda route: rate_in_words(settings.rate(route)),
-        semaphore=lambda route: _semaphore(route, settings),
+        semaphore=lambda route: queue_in_words(route, settings),
+        lane=lambda route: source_in_words(lane, _code) if (lane := lane_of(route, settings)) else "",
         conditions=lambda delivery: _conditions(delivery, settings),
         named=lambda route: source_in_words(WorkflowName(route.workflow), _code),
         deliveries=lambda route: fires_on(route, settings),

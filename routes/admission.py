@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from routes import dead_letters
@@ -34,11 +34,13 @@ ADDED = ("creationTimestamp", "generation", "managedFields", "namespace", "selfL
 class Started:
     """A route's Workflow before a delivery fills it in, and for each kind of delivery what it writes where.
 
-    `filled` has the destinations of the Sensor's parameters; None is any text.
+    `filled` has the destinations of the Sensor's parameters; None is any text. `choices` has all values of a field of
+    its spec that a delivery chooses from.
     """
 
     workflow: Manifest
     filled: Sequence[Mapping[str, str | None]]
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +144,14 @@ class Admission:
             first, *others = map(of, routes)
             return by_route(of) if any(other != first for other in others) else f"optional.of({_cel(first)})"
 
+        def choices_by_route(field: str) -> str:
+            # In one list CEL wants values of one type.
+            rows = (
+                f"{_cel(name)}: [{', '.join(f'dyn({_cel(choice)})' for choice in _choices(route, field))}]"
+                for name, route in zip(names, routes, strict=True)
+            )
+            return f"{{{', '.join(rows)}}}[?variables.route]"
+
         def clause(expression: str, message: str) -> m.Validation:
             return m.Validation(expression=expression, message=f"a Sensor starts only what its routes start: {message}")
 
@@ -181,7 +191,10 @@ class Admission:
             clause(_only("object.spec", _all_keys(routes, "spec")), "its spec has a field that no route sets"),
             *(
                 clause(
-                    f"object.spec.?{field} == {same_or_by_route(_spec(field))}", f"its spec.{field} is not its route's"
+                    f"object.spec.?{field}.orValue({{}}) in {choices_by_route(field)}.orValue([])"
+                    if any(field in route.choices for route in routes)
+                    else f"object.spec.?{field} == {same_or_by_route(_spec(field))}",
+                    f"its spec.{field} is not its route's",
                 )
                 for field in _all_keys(routes, "spec")
                 if field != "arguments"
@@ -297,6 +310,10 @@ def _spec(field: str) -> Callable[[Started], Any]:
     return lambda route: route.workflow["spec"][field]
 
 
+def _choices(route: Started, field: str) -> Sequence[Any]:
+    return route.choices.get(field, [_spec(field)(route)])
+
+
 def _parameter_names(route: Started) -> list[str]:
     return [parameter["name"] for parameter in route.workflow["spec"]["arguments"]["parameters"]]
 
@@ -321,8 +338,7 @@ def _known(places: Mapping[str, tuple[str, str]], route: Started) -> dict[str, l
 
 
 def _all_looked_at(route: Started) -> None:
+    known = ("metadata.labels.", "metadata.annotations.", *(f"spec.{field}." for field in route.choices))
     for place in (place for filled in route.filled for place in filled):
-        if not place.startswith(("metadata.labels.", "metadata.annotations.")) and (
-            place != "metadata.name" and not PARAMETER_VALUE.fullmatch(place)
-        ):
+        if not place.startswith(known) and (place != "metadata.name" and not PARAMETER_VALUE.fullmatch(place)):
             raise ValueError(f"deliveries fill in {place}; let a clause of the policy sensor-starts say with what")

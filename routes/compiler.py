@@ -19,6 +19,7 @@ from routes.contract import (
     TEMPLATES,
     Constant,
     Json,
+    Lane,
     Source,
     WorkflowName,
 )
@@ -190,10 +191,12 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
                         conditions=" || ".join(names),
                         k8s=m.K8sTrigger(
                             source=m.Source(resource=_workflow(route, settings)),
-                            parameters=[p for delivery in deliveries.values() for p in _parameters(route, delivery)],
+                            parameters=[
+                                p for delivery in deliveries.values() for p in _parameters(route, delivery, settings)
+                            ],
                         ),
                     ),
-                    rate_limit=m.RateLimit(unit=rate.unit, requests_per_unit=rate.limit),
+                    rate_limit=m.RateLimit(unit=rate.unit, requests_per_unit=rate.limit) if rate else None,
                     retry_strategy=m.RetryStrategy(
                         steps=settings.retry_minutes * 60 // RETRY_SECONDS, duration=f"{RETRY_SECONDS}s"
                     ),
@@ -319,27 +322,47 @@ def _workflow(route: Route, settings: StackSettings) -> m.Workflow:
                     m.Argument(name=name, value=agent if name == "agent" else "") for name in TEMPLATES[route.template]
                 ]
             ),
-            synchronization=m.Synchronization(
-                semaphores=[m.ConfigMapKeySemaphore(config_map_key_ref=m.KeyRef(name=SEMAPHORES, key=route.semaphore))]
-            ),
+            synchronization=_waits_for(lane.names[0]) if (lane := lane_of(route, settings)) else _waits(route),
             ttl_strategy=m.TtlStrategy(seconds_after_completion=settings.workflow_ttl_seconds),
             service_account_name=settings.service_account or None,
         ),
     )
 
 
+def _waits(route: Route) -> m.Synchronization:
+    semaphore = m.ConfigMapKeySemaphore(config_map_key_ref=m.KeyRef(name=SEMAPHORES, key=route.semaphore))
+    return m.Synchronization(semaphores=[semaphore])
+
+
+def _waits_for(lane: str) -> m.Synchronization:
+    return m.Synchronization(mutexes=[m.Mutex(name=lane)])
+
+
+def lane_of(route: Route, settings: StackSettings) -> Lane | None:
+    """Where a pull request has one Workflow at a time: as many mutexes as the semaphore of the route lets run at once.
+
+    Not a mutex for each beside the semaphore: whoever waits for the mutex would stand first in the semaphore's queue,
+    and no other pull request's Workflow would start (argo-workflows#13630).
+    """
+    if not settings.one_per_pull_request(route):
+        return None
+    return Lane(route.semaphore, route.pull_request, settings.at_once(route.semaphore))
+
+
 def started(route: Route, settings: StackSettings) -> Started:
     """The Workflow of a route, and what its deliveries write where."""
+    lane = lane_of(route, settings)
     return Started(
         workflow=_workflow(route, settings).manifest(),
         filled=[
             {dest: source.text if isinstance(source, Constant) else None for dest, source in of_one.items()}
-            for of_one in (_sources(route, delivery) for delivery in fires_on(route, settings))
+            for of_one in (_sources(route, delivery, settings) for delivery in fires_on(route, settings))
         ],
+        choices={"synchronization": [_waits_for(name).manifest() for name in lane.names]} if lane else {},
     )
 
 
-def _sources(route: Route, delivery: Delivery) -> dict[str, Source]:
+def _sources(route: Route, delivery: Delivery, settings: StackSettings) -> dict[str, Source]:
     """What a delivery writes into the Workflow, by where. Where it has nothing the Workflow's own empty text stays."""
     event = delivery.event
     places: dict[str, Source | None] = {
@@ -351,13 +374,14 @@ def _sources(route: Route, delivery: Delivery) -> dict[str, Source]:
             f"spec.arguments.parameters.{index}.value": PARAMETERS[name].source(event)
             for index, name in enumerate(TEMPLATES[route.template])
         },
+        "spec.synchronization.mutexes.0.name": lane_of(route, settings),
     }
     return {dest: source for dest, source in places.items() if source is not None}
 
 
-def _parameters(route: Route, delivery: Delivery) -> Iterator[m.TriggerParameter]:
-    for dest, source in _sources(route, delivery).items():
-        always = isinstance(source, WorkflowName | Constant | Json)
+def _parameters(route: Route, delivery: Delivery, settings: StackSettings) -> Iterator[m.TriggerParameter]:
+    for dest, source in _sources(route, delivery, settings).items():
+        always = isinstance(source, WorkflowName | Constant | Json | Lane)
         yield m.TriggerParameter(
             src=m.ParameterSource(
                 dependency_name=delivery.name,

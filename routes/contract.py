@@ -178,7 +178,29 @@ class WorkflowName:
         )
 
 
-Source = Json | Reduced | Text | Prose | Number | TaskId | Constant | Label | DeliveryId | WorkflowName
+@dataclass(frozen=True)
+class Lane:
+    """One of `count` names, `prefix` and a number: always the same for one pull request, whose number is at `path`.
+
+    Nothing of the delivery stands in it. A hash chooses, and spreads pull requests evenly.
+    """
+
+    prefix: str
+    path: str
+    count: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{self.prefix}-{number}" for number in range(self.count))
+
+    def template(self) -> str:
+        return (
+            f'{{{{ $pr := printf "%v#%v" .Input.body.repository.full_name .Input.body.{self.path} }}}}'
+            f"{self.prefix}-{{{{ mod (adler32sum $pr | int64) {self.count} }}}}"
+        )
+
+
+Source = Json | Reduced | Text | Prose | Number | TaskId | Constant | Label | DeliveryId | WorkflowName | Lane
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How large a delivery may be, on each part of its way, so that what GitHub was answered 200 to becomes a Workflow.
+"""What the engine can take: how many Workflows a Sensor starts, and how large a delivery may be on its way.
 
 GitHub sends up to 25 MB. What is larger than the EventSource takes is answered 400; what it took and the EventBus does
 not, 500: GitHub shows both as failed. What is too large for a Workflow arrives reduced (`reduced.py`).
@@ -41,6 +41,18 @@ EVENT_BYTES = 224 * KIB
 A Workflow of 1 MiB is its controller's largest. It holds its arguments twice (`spec` and what its status keeps of the
 WorkflowTemplate), and a comment of 65,536 characters of four bytes beside this still fits, with room for nodes.
 """
+
+
+REQUESTS_A_SECOND = 5
+"""What a Sensor's Kubernetes client makes after a burst of ten: client-go's default, as Argo Events sets no other."""
+
+REQUESTS_OF_A_WORKFLOW = 2
+"""Get and create; of a redelivery, get and update."""
+
+
+def most_workflows(seconds: int) -> int:
+    """How many new Workflows a Sensor can start in that time, again and again."""
+    return seconds * REQUESTS_A_SECOND // REQUESTS_OF_A_WORKFLOW
 
 
 def body_that_passes(bus: int) -> int:

@@ -96,8 +96,13 @@ class ConfigMapKeySemaphore(Model):
     config_map_key_ref: KeyRef
 
 
+class Mutex(Model):
+    name: str
+
+
 class Synchronization(Model):
-    semaphores: list[ConfigMapKeySemaphore]
+    semaphores: list[ConfigMapKeySemaphore] | None = None
+    mutexes: list[Mutex] | None = None
 
 
 class TtlStrategy(Model):
@@ -186,7 +191,7 @@ class DeadLetterTrigger(Model):
 
 class Trigger(Model):
     template: TriggerTemplate
-    rate_limit: RateLimit
+    rate_limit: RateLimit | None
     retry_strategy: RetryStrategy
     at_least_once: Literal[True] = True
     dlq_trigger: DeadLetterTrigger

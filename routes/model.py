@@ -185,7 +185,8 @@ class Route:
 
     `further` are deliveries that count only in a stack whose setting `securityEvents` names their event; what a stack
     makes of them all is `guards.fires_on`. `workflow` begins the name of each Workflow; the delivery id ends it.
-    `agent` is the contract's parameter.
+    `agent` is the contract's parameter. `pull_request` is where each delivery has the number of the pull request that
+    its Workflow is about, where a stack may have one Workflow at a time for each: no other route has its semaphore.
     """
 
     sensor: str
@@ -197,6 +198,7 @@ class Route:
     rate: Rate
     agent: Agent | None = None
     further: tuple[Delivery, ...] = ()
+    pull_request: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

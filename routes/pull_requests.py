@@ -24,6 +24,7 @@ FAMILY = Family(
             workflow="pr-validation",
             semaphore=Semaphore.PR_VALIDATION,
             rate=Rate(limit=20),
+            pull_request="number",
         ),
     ),
 )

@@ -21,8 +21,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     ValidationInfo,
     create_model,
@@ -46,6 +48,10 @@ SECRETS = {
 
 
 ANY_REPOSITORY = "*/*"
+
+UNLIMITED = "unlimited"
+
+SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
 
 T = TypeVar("T")
 
@@ -170,6 +176,15 @@ def _no_trust(trust: object) -> object:
             " write"
         )
     return trust
+
+
+def _not_one(chosen: bool) -> bool:
+    if chosen:
+        raise ValueError(
+            "only a route that is about pull requests and shares its semaphore with no other can have one Workflow at"
+            " a time for each pull request"
+        )
+    return chosen
 
 
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -369,19 +384,59 @@ class Webhook(Model):
 class RateSettings(Model):
     """How many Workflows a route starts; what is above waits."""
 
-    limit: int = Field(ge=1, le=10_000, description="Workflows per unit", examples=[20])
+    limit: int = Field(ge=1, description="Workflows per unit", examples=[20])
     unit: Literal["Second", "Minute", "Hour"] = Field("Minute", description="the unit", examples=["Minute"])
+
+    @model_validator(mode="after")
+    def _a_sensor_keeps_up(self) -> RateSettings:
+        most = limits.most_workflows(SECONDS[self.unit])
+        if self.limit > most:
+            raise PydanticCustomError(
+                "faster_than_a_sensor",
+                "{limit} per {unit} is more than a Sensor starts, which is {most}: its Kubernetes client makes"
+                " {requests} requests a second, and a new Workflow takes {each} (get and create); write"
+                " {instead} or less, or rate: {unlimited} for as fast as the engine can",
+                {
+                    "limit": self.limit,
+                    "unit": self.unit,
+                    "most": most,
+                    "requests": limits.REQUESTS_A_SECOND,
+                    "each": limits.REQUESTS_OF_A_WORKFLOW,
+                    "instead": f"{{limit: {most}, unit: {self.unit}}}",
+                    "unlimited": UNLIMITED,
+                },
+            )
+        return self
+
+
+def _kind_of_rate(rate: object) -> str:
+    return UNLIMITED if isinstance(rate, str) else "limited"
+
+
+# The tags are no keys: `_Place` leaves them out.
+Rated = Annotated[
+    Annotated[RateSettings, Tag("limited")] | Annotated[Literal["unlimited"], Tag(UNLIMITED)],
+    Discriminator(_kind_of_rate),
+]
 
 
 class RouteSettings(Model):
     """What a stack may change of a route."""
 
     enabled: bool = Field(True, description="false: the route has no Sensor", examples=["true"])
-    rate: RateSettings | None = Field(None, description="instead of the route's own rate", examples=["{limit: 20}"])
+    rate: Rated | None = Field(
+        None,
+        description="instead of the route's own rate; unlimited: as fast as the engine can",
+        examples=["{limit: 20}"],
+    )
     trust: Trust | None = Field(
         None,
         description="instead of the stack's trust; routes of pull requests, comments and issues have it",
         examples=["members"],
+    )
+
+    one_per_pull_request: Annotated[bool, AfterValidator(_not_one)] = Field(
+        False, description="false here", examples=["false"]
     )
 
 
@@ -389,6 +444,22 @@ class TrustlessRouteSettings(RouteSettings):
     """Of a route whose deliveries carry no author_association."""
 
     trust: Annotated[Trust | None, BeforeValidator(_no_trust)] = Field(None, description="no trust here")
+
+
+class PullRequestRouteSettings(RouteSettings):
+    """Of a route that is about pull requests and has a semaphore of its own."""
+
+    one_per_pull_request: bool = Field(
+        False,
+        description="true: one Workflow at a time for each pull request, in the order of its pushes",
+        examples=["true"],
+    )
+
+
+def _settings_of_route(route: Route) -> type[RouteSettings]:
+    if route.pull_request:
+        return PullRequestRouteSettings
+    return RouteSettings if any(d.paths.association for d in route.deliveries) else TrustlessRouteSettings
 
 
 class NeverAnswered(Model):
@@ -532,7 +603,7 @@ Routes = create_model(
     __base__=Model,
     **{  # type: ignore[call-overload]
         route.sensor.replace("-", "_"): (
-            model := (RouteSettings if any(d.paths.association for d in route.deliveries) else TrustlessRouteSettings),
+            model := _settings_of_route(route),
             Field(model(), alias=route.sensor, description="settings of the route", examples=["{enabled: true}"]),
         )
         for family in FAMILIES
@@ -727,12 +798,19 @@ class StackSettings(Model):
         assert isinstance(settings, RouteSettings)
         return settings
 
-    def rate(self, route: Route) -> Rate:
+    def rate(self, route: Route) -> Rate | None:
+        """The rate of a route; None: as fast as the engine can."""
         changed = self.route(route).rate
-        return Rate(limit=changed.limit, unit=changed.unit) if changed else route.rate
+        if isinstance(changed, RateSettings):
+            return Rate(limit=changed.limit, unit=changed.unit)
+        return None if changed else route.rate
 
     def trust_of(self, route: Route) -> Trust:
         return self.route(route).trust or self.trust
+
+    def one_per_pull_request(self, route: Route) -> bool:
+        """Whether a pull request's Workflows of this route run one after the other."""
+        return self.route(route).one_per_pull_request
 
     def at_once(self, semaphore: Semaphore) -> int:
         limit = self.semaphores.model_dump(by_alias=True)[semaphore]
@@ -807,7 +885,7 @@ def _explain(error: ErrorDetails) -> str:
             return (
                 f"  {key}.kind: should be one of {', '.join(kinds)}, for example:\n{_command(f'{key}.kind', kinds[0])}"
             )
-        case "larger_than_the_bus" | "too_small_for_deliveries":
+        case "larger_than_the_bus" | "too_small_for_deliveries" | "faster_than_a_sensor":
             return f"  {key}: {what}"
         case "string_pattern_mismatch":
             what = "not of the right form"
@@ -845,6 +923,8 @@ class _Place:
         if len(self.members) > 1 and step in kinds:  # the tag of a union is not a key
             self.members = (kinds[step],)
             return
+        if step in ("limited", UNLIMITED):
+            return
         fields = {field.alias or name: field for m in self.members for name, field in m.model_fields.items()}
         self.keys.append(step)
         self.siblings = tuple(fields)
@@ -858,6 +938,8 @@ def _kinds(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _models(annotation: Any) -> tuple[type[BaseModel], ...]:
+    if get_origin(annotation) is Annotated:
+        return _models(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return tuple(model for member in get_args(annotation) for model in _models(member))
     return (annotation,) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else ()

@@ -12,6 +12,7 @@ from routes.contract import (
     DeliveryId,
     Json,
     Label,
+    Lane,
     Number,
     Prose,
     Reduced,
@@ -20,7 +21,20 @@ from routes.contract import (
     Text,
     WorkflowName,
 )
-from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
+from routes.model import (
+    BranchIn,
+    Condition,
+    Is,
+    Like,
+    NamedLike,
+    NotOneOf,
+    OneOf,
+    OneOfOrBy,
+    Rate,
+    Route,
+    SameAs,
+    Unlike,
+)
 from routes.settings import StackSettings
 
 Code = Callable[[str], str]
@@ -76,8 +90,16 @@ def in_words(condition: Condition, settings: StackSettings, code: Code = str) ->
             return f"{path} is {wanted(condition, settings, code)}"
 
 
-def rate_in_words(rate: Rate) -> str:
+def rate_in_words(rate: Rate | None) -> str:
+    if rate is None:
+        return "no limit"
     return f"{rate.limit} {'an' if rate.unit == 'Hour' else 'a'} {rate.unit.lower()}"
+
+
+def queue_in_words(route: Route, settings: StackSettings) -> str:
+    """How many Workflows of a route run at once."""
+    each = ", one of each pull request" if settings.one_per_pull_request(route) else ""
+    return f"{route.semaphore}: {settings.at_once(route.semaphore)} at once{each}"
 
 
 def source_in_words(source: Source, code: Code = str) -> str:
@@ -97,6 +119,8 @@ def source_in_words(source: Source, code: Code = str) -> str:
             return code(f'"{text}"')
         case DeliveryId():
             return f"the header {code('X-GitHub-Delivery')}"
+        case Lane(prefix, _, count):
+            return f"{code(f'{prefix}-')} and a number below {count}, by the pull request"
         case WorkflowName(prefix):
             return f"{code(f'{prefix}-')} and the delivery id"
 

@@ -67,8 +67,8 @@ def test_the_access_bundle_is_accounts_rights_semaphores_and_the_policies() -> N
         *["Role"] * 2,
         *["RoleBinding"] * 2,
         *["ServiceAccount"] * 4,
-        *["ValidatingAdmissionPolicy"] * 4,
-        *["ValidatingAdmissionPolicyBinding"] * 4,
+        *["ValidatingAdmissionPolicy"] * 5,
+        *["ValidatingAdmissionPolicyBinding"] * 5,
     ]
     tokens = {
         r.metadata["name"]: r.inputs.get("automountServiceAccountToken") for r in recorder.of_kind("ServiceAccount")

@@ -18,7 +18,7 @@ from cli.engine import Delivery, Engine, Outcome
 from cli.stacks import compiled
 from cli.workflow import DELIVERY, parameters_of
 from payloads import Body, one_of_each
-from routes import FAMILIES
+from routes import FAMILIES, pull_requests
 from routes.compiler import EVENT_NAME, CompiledStack, compile_stack
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, Prose, Text
 from routes.manifests import Manifest
@@ -29,6 +29,7 @@ from tests.routes.test_settings import MINIMAL
 
 STACK = compiled("lab")
 KINDS = one_of_each()
+(VALIDATION,) = pull_requests.FAMILY.routes
 ID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 
 # From Kubernetes' documentation: "Object Names and IDs", "Labels and Selectors", "Annotations".
@@ -215,6 +216,39 @@ def test_whatever_a_delivery_is_called_names_one_workflow(
     assert len(names) == len(ids)
 
 
+ONE_AT_A_TIME = compile_stack(
+    FAMILIES, parse_settings(MINIMAL | {"routes": {VALIDATION.sensor: {"onePerPullRequest": True}}}, source="test")
+)
+LANES = {f"pr-validation-{number}" for number in range(5)}
+
+
+@given(
+    name=st.text(),
+    number=st.integers(1) | st.none() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    texts=st.lists(st.text(), min_size=2, max_size=2),
+)
+def test_a_pull_request_takes_the_same_mutex_at_each_push_whatever_it_and_its_repository_are_called(
+    engine: Engine, validation: Validation, name: str, number: object, texts: list[str]
+) -> None:
+    opened = KINDS["pr"].but(repository__full_name=name, number=number)
+    pushed = [opened.but(action="synchronize", before=text, pull_request__title=text) for text in texts]
+    sent = [delivery(p.event, p.body, f"{ID}-{n}") for n, p in enumerate([opened, *pushed])]
+    started = [workflow for found in outcomes(engine, sent, ONE_AT_A_TIME) for workflow in workflows(found)]
+    taken = [mutex["name"] for w in started for mutex in w["spec"]["synchronization"]["mutexes"]]
+    assert len(taken) == 3
+    assert len(set(taken)) == 1
+    assert set(taken) <= LANES
+    assert validation.check(STACK.templates, started).workflows == [""] * 3
+
+
+def test_pull_requests_are_spread_over_all_mutexes(engine: Engine) -> None:
+    sent = [delivery("pull_request", KINDS["pr"].but(number=number).body, f"{ID}-{number}") for number in range(100)]
+    started = [workflow for found in outcomes(engine, sent, ONE_AT_A_TIME) for workflow in workflows(found)]
+    taken = [w["spec"]["synchronization"]["mutexes"][0]["name"] for w in started]
+    assert set(taken) == LANES
+    assert max(map(taken.count, LANES)) <= 30
+
+
 @given(pattern=patterns)
 def test_a_regular_expression_that_passes_is_one_to_the_engine(engine: Engine, pattern: str) -> None:
     settings = accepted(MINIMAL | {"securityWorkflows": pattern})
@@ -246,8 +280,9 @@ def test_settings_that_pass_make_objects_that_the_engine_takes(
     assert engine.validate(objects) == [""] * len(objects)
     for sensor, pace in zip(stack.all_sensors(), engine.limits(stack.all_sensors()), strict=True):
         (trigger,) = sensor["spec"]["triggers"]
-        rate, unit = trigger["rateLimit"]["requestsPerUnit"], trigger["rateLimit"]["unit"]
-        assert pace.every == pytest.approx({"Second": 1e3, "Minute": 6e4, "Hour": 36e5}[unit] / rate, rel=1e-3)
+        rate = trigger.get("rateLimit")
+        every = {"Second": 1e3, "Minute": 6e4, "Hour": 36e5}[rate["unit"]] / rate["requestsPerUnit"] if rate else 0
+        assert pace.every == pytest.approx(every, rel=1e-3)
         assert settings.retry_minutes * 60_000 - 5_000 <= pace.patience <= settings.retry_minutes * 60_000
     sent = [delivery(KINDS[name].event, KINDS[name].body) for name in (kind, "secscan")]
     started = [workflow for found in outcomes(engine, sent, stack) for workflow in workflows(found)]

@@ -92,6 +92,25 @@ def test_a_value_that_no_delivery_chooses_is_known() -> None:
     assert table["github-issue-comment-to-rex"] == {"branch": [""], "agent": ["rex"], "includeComments": ["true"]}
 
 
+def test_a_mutex_is_one_of_its_routes() -> None:
+    def clause(compiled: CompiledStack) -> str:
+        validations = policies(compiled)["sensor-starts"]["spec"]["validations"]
+        (found,) = (v["expression"] for v in validations if "spec.synchronization" in v["message"])
+        return str(found)
+
+    routes = {"github-pr-to-pr-validation": {"onePerPullRequest": True}}
+    one = clause(stack(routes=routes, semaphores={"pr-validation": 2}))
+    plain = re.sub(r"dyn\((.*?)\)", r"\1", one)
+    table = json.loads(re.sub(r"^.* in (\{.*\})\[\?variables\.route\].*$", r"\1", plain))
+    assert table["github-pr-to-pr-validation"] == [
+        {"mutexes": [{"name": "pr-validation-0"}]},
+        {"mutexes": [{"name": "pr-validation-1"}]},
+    ]
+    (semaphore,) = table["github-issues-to-implementation"]
+    assert list(semaphore) == ["semaphores"]
+    assert "mutexes" not in clause(stack())
+
+
 def test_a_place_that_no_clause_looks_at_cannot_be_filled_in() -> None:
     (route, *_) = (started(r, parse_settings(MINIMAL, source="test")) for family in FAMILIES for r in family.routes)
     elsewhere = Started(workflow=route.workflow, filled=[{"spec.synchronization.mutexes.0.name": None}])

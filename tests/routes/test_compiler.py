@@ -10,10 +10,13 @@ from pydantic import ValidationError
 from cli.stacks import compiled, read_settings, stack_names
 from routes import FAMILIES, manifests
 from routes.compiler import CompiledStack, _any_of, _like, compile_stack
+from routes.consumers import dropped
 from routes.contract import PARAMETERS, TEMPLATES
 from routes.manifests import Manifest
 from routes.settings import SettingsError, StackSettings, parse_settings
 from tests.routes.test_settings import EXOTIC, MINIMAL
+
+VALIDATION = "github-pr-to-pr-validation"
 
 
 def stack(**changes: object) -> CompiledStack:
@@ -155,6 +158,26 @@ def test_a_route_that_is_off_has_no_sensor_and_its_events_are_not_asked_for() ->
     assert "github-issues-to-implementation" not in sensors(off)
     assert "issues" not in off.sensors
     assert "issues" not in off.event_source["spec"]["github"]["main"]["events"]
+
+
+def test_a_route_without_a_rate_has_no_limiter() -> None:
+    unlimited = stack(routes={"github-issues-to-implementation": {"rate": "unlimited"}})
+    (trigger,) = sensors(unlimited)["github-issues-to-implementation"]["spec"]["triggers"]
+    assert "rateLimit" not in trigger
+
+
+def test_one_workflow_for_each_pull_request_takes_one_of_as_many_mutexes_as_may_run_at_once() -> None:
+    off, on = stack(), stack(routes={VALIDATION: {"onePerPullRequest": True}}, semaphores={"pr-validation": 3})
+    (trigger,) = sensors(on)[VALIDATION]["spec"]["triggers"]
+    resource = trigger["template"]["k8s"]["source"]["resource"]
+    assert resource["spec"]["synchronization"] == {"mutexes": [{"name": "pr-validation-0"}]}
+    mutex = [p for p in parameters_of(sensors(on)[VALIDATION]) if p["dest"] == "spec.synchronization.mutexes.0.name"]
+    assert [p["src"]["dependencyName"] for p in mutex] == ["pr"]
+    assert "mod (adler32sum $pr | int64) 3" in mutex[0]["src"]["dataTemplate"]
+    others = {name: made for name, made in sensors(on).items() if name != VALIDATION}
+    assert others == {name: made for name, made in sensors(off).items() if name != VALIDATION}
+    assert [d["name"] for d in sensors(on)[VALIDATION]["spec"]["dependencies"]] == ["pr", "queue"]
+    assert not dropped(sensors(off)[VALIDATION], sensors(on)[VALIDATION]), "what waits is not lost"
 
 
 def test_rates_and_semaphores_are_the_stacks() -> None:

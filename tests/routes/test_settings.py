@@ -71,6 +71,21 @@ def test_a_route_can_be_slowed_and_turned_off() -> None:
     assert settings.rate(route) == Rate(limit=3, unit="Hour")
 
 
+@pytest.mark.parametrize(("unit", "most"), [("Second", 2), ("Minute", 150), ("Hour", 9000)])
+def test_a_route_can_be_as_fast_as_a_sensor(unit: str, most: int) -> None:
+    (route,) = FAMILIES[0].routes
+    rate = {"limit": most, "unit": unit}
+    settings = parse_settings(MINIMAL | {"routes": {route.sensor: {"rate": rate}}}, source="test")
+    found = settings.rate(route)
+    assert found and (found.limit, found.unit) == (most, unit)
+
+
+def test_a_route_can_be_as_fast_as_the_engine() -> None:
+    (route,) = FAMILIES[0].routes
+    settings = parse_settings(MINIMAL | {"routes": {route.sensor: {"rate": "unlimited"}}}, source="test")
+    assert settings.rate(route) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -95,6 +110,25 @@ def test_a_route_can_be_slowed_and_turned_off() -> None:
             {"routes": {"github-pr-to-pr-validation": {"rate": {"limit": 0}}}},
             "github-to-argo:routes.github-pr-to-pr-validation.rate.limit: should be greater than or equal to 1",
         ),
+        (
+            {"routes": {"github-pr-to-pr-validation": {"rate": {"limit": 151}}}},
+            "github-to-argo:routes.github-pr-to-pr-validation.rate: 151 per Minute is more than a Sensor starts, which"
+            " is 150: its Kubernetes client makes 5 requests a second, and a new Workflow takes 2 (get and create);"
+            " write {limit: 150, unit: Minute} or less, or rate: unlimited for as fast as the engine can",
+        ),
+        ({"routes": {"github-pr-to-pr-validation": {"rate": {"limit": 3, "unit": "Second"}}}}, "which is 2: its"),
+        ({"routes": {"github-pr-to-pr-validation": {"rate": {"limit": 9001, "unit": "Hour"}}}}, "which is 9000: its"),
+        (
+            {"routes": {"github-pr-to-pr-validation": {"rate": "fast"}}},
+            "github-to-argo:routes.github-pr-to-pr-validation.rate: should be 'unlimited'",
+        ),
+        (
+            {"routes": {"github-issues-to-implementation": {"onePerPullRequest": True}}},
+            "github-to-argo:routes.github-issues-to-implementation.onePerPullRequest: only a route that is about pull"
+            " requests and shares its semaphore with no other can have one Workflow at a time for each pull request;"
+            " write false here",
+        ),
+        ({"routes": {"github-ci-failures-to-triage": {"onePerPullRequest": True}}}, "write false here"),
         ({"eventBus": {"kind": "kafka"}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": {}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": "native"}, "github-to-argo:eventBus"),

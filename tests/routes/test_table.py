@@ -83,5 +83,12 @@ def test_names_of_sensors_triggers_and_dependencies_are_unique() -> None:
     assert QUEUE not in {d.name for route in routes for d in (*route.deliveries, *route.further)}
 
 
+def test_a_route_that_can_have_one_workflow_for_each_pull_request_shares_its_semaphore_with_no_other() -> None:
+    alone = [route for route in ROUTES.values() if route.pull_request]
+    assert [route.sensor for route in alone] == ["github-pr-to-pr-validation"]
+    for route in alone:
+        assert [r.sensor for r in ROUTES.values() if r.semaphore == route.semaphore] == [route.sensor]
+
+
 def test_every_template_is_started_by_a_route() -> None:
     assert {route.template for route in ROUTES.values()} == set(TEMPLATES)

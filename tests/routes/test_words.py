@@ -2,10 +2,11 @@
 
 import pytest
 
-from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, Number, Source, TaskId, WorkflowName
+from routes import pull_requests
+from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, Lane, Number, Source, TaskId, WorkflowName
 from routes.model import BranchIn, Condition, Is, Like, NamedLike, NotOneOf, OneOf, OneOfOrBy, Rate, SameAs, Unlike
 from routes.settings import parse_settings
-from routes.words import in_words, path_of, rate_in_words, source_in_words, wanted
+from routes.words import in_words, path_of, queue_in_words, rate_in_words, source_in_words, wanted
 from tests.routes.test_settings import MINIMAL
 
 SETTINGS = parse_settings(MINIMAL, source="test")
@@ -80,10 +81,18 @@ def test_paths_and_values_can_be_marked() -> None:
         (Rate(limit=20), "20 a minute"),
         (Rate(limit=1, unit="Hour"), "1 an hour"),
         (Rate(limit=3, unit="Second"), "3 a second"),
+        (None, "no limit"),
     ],
 )
-def test_a_rate_in_words(rate: Rate, words: str) -> None:
+def test_a_rate_in_words(rate: Rate | None, words: str) -> None:
     assert rate_in_words(rate) == words
+
+
+def test_how_many_run_at_once_in_words() -> None:
+    (route,) = pull_requests.FAMILY.routes
+    one = parse_settings(MINIMAL | {"routes": {route.sensor: {"onePerPullRequest": True}}}, source="test")
+    assert queue_in_words(route, SETTINGS) == "pr-validation: 5 at once"
+    assert queue_in_words(route, one) == "pr-validation: 5 at once, one of each pull request"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +108,7 @@ def test_a_rate_in_words(rate: Rate, words: str) -> None:
         (Number("issue.number", given="issue.pull_request"), "issue.number, where issue.pull_request is there"),
         (TaskId(("comment.body", "issue.title")), "the task id in comment.body, else issue.title"),
         (WorkflowName("coderun-rex"), "coderun-rex- and the delivery id"),
+        (Lane("pr-validation", "number", 5), "pr-validation- and a number below 5, by the pull request"),
     ],
 )
 def test_where_a_value_comes_from(source: Source, words: str) -> None:
