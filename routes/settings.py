@@ -609,7 +609,7 @@ class Redelivery(Model):
         examples=[f"registry.example/github-to-argo@sha256:{'0123456789abcdef' * 4}"],
     )
     schedule: Schedule = Field("*/5 * * * *", description="when it runs, as cron has it", examples=["*/5 * * * *"])
-    since: Ago = Field("2h", description="how far back each run looks", examples=["2h"])
+    since: Ago = Field("1h", description="how far back each run looks", examples=["1h"])
     api_url: Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?$")] = Field(
         "https://api.github.com",
         description="where GitHub's API is; of a GitHub Enterprise Server: https://HOST/api/v3",
