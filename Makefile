@@ -70,7 +70,11 @@ rotate: $(VENV)/.ready ## Have the EventSource take the webhook's new secret: ma
 
 .PHONY: redeliver
 redeliver: engine ## Ask GitHub again for what is missing: make redeliver STACK=prod DO="--since 6h --organization acme"
-	@$(RUN) cli redeliver --stack $(STACK) $(DO)
+	@$(RUN) cli redeliver --stack $(STACK) $(DO) || [ $$? != 2 ]
+
+.PHONY: rerun
+rerun: $(VENV)/.ready ## Run again what one delivery started: make rerun DELIVERY=<its id> STACK=prod
+	@$(RUN) cli rerun $(DELIVERY) --stack $(STACK) $(DO)
 
 .PHONY: explain
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]

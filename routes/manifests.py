@@ -406,6 +406,23 @@ class Volume(Model):
     empty_dir: Nothing | None = None
 
 
+class Confinement(Model):
+    """The least that Pod Security `restricted` wants of a container."""
+
+    allow_privilege_escalation: Literal[False] = False
+    capabilities: Capabilities = Capabilities()
+
+
+class ContainerPatch(Model):
+    name: str
+    security_context: Confinement = Confinement()
+
+
+class PodSpecPatch(Model):
+    init_containers: list[ContainerPatch]
+    containers: list[ContainerPatch]
+
+
 class PodMetadata(Model):
     labels: dict[str, str]
 
@@ -417,6 +434,7 @@ class PodsTemplateSpec(Model):
     service_account_name: str
     active_deadline_seconds: int
     pod_metadata: PodMetadata
+    pod_spec_patch: str
     security_context: PodSecurityContext
     priority_class_name: str | None = Field(None, alias="podPriorityClassName")
     node_selector: dict[str, str] | None = None

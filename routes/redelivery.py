@@ -19,6 +19,12 @@ from routes.settings import PROJECT, AppHook, Redelivery, StackSettings
 ENDS_AFTER_SECONDS = 3600
 """More than the longest wait for GitHub's rate limit, but for its last run."""
 
+# Argo's own containers beside the step: confined only where its controller's config says so (`executor`).
+EXECUTOR = m.PodSpecPatch(
+    init_containers=[m.ContainerPatch(name="init")],
+    containers=[m.ContainerPatch(name="wait")],
+)
+
 SETTINGS, SECRET = "/etc/github-to-argo", "/etc/github"
 """Where its container finds the stack's settings, and the token or key."""
 
@@ -63,6 +69,7 @@ def redelivery(settings: StackSettings, metadata: Callable[[str], m.Metadata]) -
             service_account_name=ours.name,
             active_deadline_seconds=ENDS_AFTER_SECONDS,
             pod_metadata=m.PodMetadata(labels=labels),
+            pod_spec_patch=json.dumps(EXECUTOR.manifest()),
             security_context=security_context(volumes=True),
             priority_class_name=settings.pods.priority_class_name,
             node_selector=settings.pods.node_selector,

@@ -53,9 +53,15 @@ def test_its_account_may_list_workflows_and_no_more() -> None:
     ]
 
 
-def test_its_pod_is_restricted() -> None:
+def test_its_pod_is_restricted_and_so_are_argos_own_containers_in_it() -> None:
     objects = stack().redelivery
-    pod = one("WorkflowTemplate", objects)["spec"]["securityContext"]
+    spec = one("WorkflowTemplate", objects)["spec"]
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert json.loads(spec["podSpecPatch"]) == {
+        "initContainers": [{"name": "init", "securityContext": confined}],
+        "containers": [{"name": "wait", "securityContext": confined}],
+    }
+    pod = spec["securityContext"]
     assert pod["runAsNonRoot"] is True
     assert pod["runAsUser"] > 0
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
