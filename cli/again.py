@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from cli import redelivered
 from cli.engine import EngineError
+from cli.records import UnreadableError
 from cli.stacks import read_settings, settings_from
 from cli.terminal import Stack, console, fail
 from routes.settings import (
@@ -180,7 +181,7 @@ def _told() -> Iterator[None]:
 
     try:
         yield
-    except (SettingsError, ClusterError, GitHubError, EngineError) as error:
+    except (SettingsError, ClusterError, GitHubError, EngineError, UnreadableError) as error:
         fail(str(error))
 
 
@@ -284,7 +285,8 @@ def _somebody_is_there() -> bool:
 
 @contextmanager
 def _progress(what: str) -> Iterator[tuple[Progress, TaskID]]:
-    """A line on standard error while it lasts."""
+    """A line on standard error while it lasts, where somebody looks."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         yield progress, progress.add_task(what, total=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,10 +27,10 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Started:
-    """Which routes have started a Workflow for which delivery, and when each route last did. Routes are by Sensor."""
+    """Which routes have started a Workflow for which delivery, and when each route did. Routes are by Sensor."""
 
     workflows: frozenset[tuple[str, str]]
-    latest: Mapping[str, datetime] = field(default_factory=dict)
+    times: Mapping[str, Sequence[datetime]] = field(default_factory=dict)
 
     def has(self, sensor: str, delivery: str) -> bool:
         return (sensor, delivery) in self.workflows
@@ -46,13 +46,12 @@ class Cluster:
     def started(self) -> Started:
         """What the Workflows that are there say of themselves; their payloads stay where they are."""
         workflows: set[tuple[str, str]] = set()
-        latest: dict[str, datetime] = {}
+        times: dict[str, list[datetime]] = {}
         for workflow in self._metadata_of_workflows():
             sensor, delivery = route_of(workflow), delivery_of(workflow)
-            created = datetime.fromisoformat(workflow["metadata"]["creationTimestamp"])
             workflows.add((sensor, delivery))
-            latest[sensor] = max(created, latest.get(sensor, created))
-        return Started(frozenset(workflows), latest)
+            times.setdefault(sensor, []).append(datetime.fromisoformat(workflow["metadata"]["creationTimestamp"]))
+        return Started(frozenset(workflows), times)
 
     def names_of(self, delivery: str) -> list[str]:
         """The names of the Workflows that a delivery has started, those of reruns too."""

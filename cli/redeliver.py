@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,6 +21,7 @@ from cli.github import Attempt, GitHub, RefusedError
 from cli.records import record
 from routes import FAMILIES
 from routes.guards import fires_on
+from routes.model import Rate
 from routes.settings import StackSettings
 
 KEPT = timedelta(days=3)
@@ -28,6 +29,10 @@ KEPT = timedelta(days=3)
 
 BATCH = 50
 """Payloads in memory at once."""
+
+SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
+SENSOR_EVERY_SECOND = 2.5
+"""Workflows that a Sensor starts in a second at most, whatever its rate: five requests, two for each."""
 
 
 class What(StrEnum):
@@ -146,9 +151,9 @@ class Search:
                 unknown += 1
             else:
                 unclear.append(delivery)
-        queue = Queue(started, everything)
+        waiting = queue(started, everything)
         for delivery, explained in self._explained(github, unclear):
-            if judged := self.judge(delivery, explained, queue):
+            if judged := self.judge(delivery, explained, waiting):
                 found.append(judged)
         found.sort(key=lambda one: one.delivery.at)
         return Look(looked=len(within), found=tuple(found), unknown=unknown)
@@ -185,9 +190,8 @@ class Search:
 
     def judge(self, delivery: Delivered, explained: Explained, queue: Queue) -> Found | None:
         """None for one with which all is well."""
-        routes = tuple(
-            look.route.sensor for look in explained.started if not queue.started.has(look.route.sensor, delivery.guid)
-        )
+        missing = [look.route for look in explained.started if not queue.started.has(look.route.sensor, delivery.guid)]
+        routes = tuple(route.sensor for route in missing)
         found = Found(delivery=delivery, what=What.NOTHING, why="", routes=routes, repository=_repository(explained))
         if not delivery.handed_over:
             if not explained.started:
@@ -195,11 +199,12 @@ class Search:
             return replace(found, what=What.FAILED, why=_failure(delivery)) if routes else None
         if not routes:
             return None
-        ago = self.now - delivery.handed_over[0]
+        since = delivery.handed_over[0]
+        ago = self.now - since
         if ago < self.grace:
             return replace(found, what=What.WAITS, why=f"handed over {_in_words(ago)} ago")
-        if all(queue.busy(sensor, delivery, self.now - self.grace) for sensor in routes):
-            return replace(found, what=What.WAITS, why="the route is at work, and has not come to it yet")
+        if all(queue.waits(route.sensor, self.settings.rate(route), since, self.now) for route in missing):
+            return replace(found, what=What.WAITS, why="waits for the rate of its route")
         times = len(delivery.handed_over)
         often = "" if times == 1 else f" {times} times"
         return replace(found, what=What.MISSING, why=f"handed over{often}, no Workflow")
@@ -207,21 +212,34 @@ class Search:
 
 @dataclass(frozen=True)
 class Queue:
-    """How far each route has come. A Sensor takes its deliveries in the order in which they were handed over."""
+    """How far each route has come, by its Sensor. It takes its deliveries in the order in which they were handed over.
+
+    reached: when the last of those was handed over that have their Workflow.
+    """
 
     started: Started
-    deliveries: Sequence[Delivered]
+    reached: Mapping[str, datetime]
 
-    def busy(self, sensor: str, delivery: Delivered, since: datetime) -> bool:
-        """Whether the route started something since then, and nothing that was handed over after this delivery."""
-        latest = self.started.latest.get(sensor)
-        if latest is None or latest < since:
+    def waits(self, sensor: str, rate: Rate, since: datetime, now: datetime) -> bool:
+        """Whether what was handed over then may still wait for the route's rate.
+
+        So it may where nothing was started that was handed over later, and the route has been at work all the time:
+        half of what its rate allows is taken for that.
+        """
+        if (reached := self.reached.get(sensor)) and reached > since:
             return False
-        return not any(
-            other.handed_over and other.handed_over[-1] > delivery.handed_over[0]
-            for other in self.deliveries
-            if self.started.has(sensor, other.guid)
-        )
+        allowed = (now - since).total_seconds() * min(rate.limit / SECONDS[rate.unit], SENSOR_EVERY_SECOND)
+        return sum(at >= since for at in self.started.times.get(sensor, ())) >= max(1.0, allowed / 2)
+
+
+def queue(started: Started, deliveries: Iterable[Delivered]) -> Queue:
+    """What the deliveries that have their Workflows say of each route."""
+    handed_over = {delivery.guid: delivery.handed_over[-1] for delivery in deliveries if delivery.handed_over}
+    reached: dict[str, datetime] = {}
+    for sensor, guid in started.workflows:
+        if at := handed_over.get(guid):
+            reached[sensor] = max(at, reached.get(sensor, at))
+    return Queue(started, reached)
 
 
 def ask_again(

@@ -40,8 +40,8 @@ class Workflows:
     def started(self) -> Started:
         if self.refuses:
             raise ClusterError(self.refuses)
-        latest = {sensor: max(at for (s, _), at in self.made.items() if s == sensor) for sensor, _ in self.made}
-        return Started(frozenset(self.made), latest)
+        times = {sensor: [at for (s, _), at in self.made.items() if s == sensor] for sensor, _ in self.made}
+        return Started(frozenset(self.made), times)
 
     def secret(self, ref: SecretRef) -> str:
         return self.secrets[ref.name, ref.key]
@@ -216,24 +216,39 @@ def test_a_redelivery_that_was_just_handed_over_is_not_asked_for_again(redeliver
     assert len(hook.attempts) == 2
 
 
+def at_rate(limit: int) -> dict[str, Any]:
+    return {"routes": {IMPLEMENTATION: {"rate": {"limit": limit, "unit": "Minute"}}}}
+
+
 def test_what_waits_for_its_routes_rate_is_told_and_what_was_passed_over_is_missing(
     redeliver: Redeliver, hook: Webhook, workflows: Workflows
 ) -> None:
-    deliveries = [hook.deliver(ISSUE, code=200, at=ago(minutes=30 - n)) for n in range(6)]
-    for n in (0, 2, 3):  # a minute each, the latest now
-        workflows.made[IMPLEMENTATION, deliveries[n]] = ago(minutes=3 - n)
-    found = listed(redeliver("--json"))
+    deliveries = [hook.deliver(ISSUE, code=200, at=ago(minutes=20, seconds=-n)) for n in range(24)]
+    done = [n for n in range(22) if n != 7]
+    for n in done:  # one a minute, since the first came
+        workflows.made[IMPLEMENTATION, deliveries[n]] = ago(minutes=20 - n)
+    found = listed(redeliver("--json", settings=at_rate(1)))
     assert {deliveries.index(guid): one["what"] for guid, one in found.items()} == {
-        1: "missing",
-        4: "waits",
-        5: "waits",
+        7: "missing",
+        22: "waits",
+        23: "waits",
     }
-    assert found[deliveries[5]]["why"] == "the route is at work, and has not come to it yet"
+    assert found[deliveries[23]]["why"] == "waits for the rate of its route"
+
+
+def test_a_route_that_was_not_at_work_all_the_time_is_not_waited_for(
+    redeliver: Redeliver, hook: Webhook, workflows: Workflows
+) -> None:
+    left = hook.deliver(ISSUE, code=200, at=ago(minutes=20))
+    for n in range(15):  # by another webhook
+        workflows.made[IMPLEMENTATION, f"other-{n}"] = ago(minutes=n)
+    assert listed(redeliver("--json", settings=at_rate(1)))[left]["what"] == "waits"
+    assert listed(redeliver("--json", settings=at_rate(2)))[left]["what"] == "missing"
 
 
 def test_a_route_that_has_stopped_is_not_waited_for(redeliver: Redeliver, hook: Webhook, workflows: Workflows) -> None:
     done, left = (hook.deliver(ISSUE, code=200, at=ago(minutes=minutes)) for minutes in (40, 30))
-    workflows.made[IMPLEMENTATION, done] = ago(minutes=25)
+    workflows.made[IMPLEMENTATION, done] = ago(minutes=40)
     assert listed(redeliver("--json"))[left]["what"] == "missing"
 
 

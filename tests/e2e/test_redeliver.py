@@ -107,8 +107,9 @@ def test_what_came_while_the_event_source_was_away_is_fetched_back_and_runs_once
 
 
 def test_a_workflow_that_was_lost_is_found_missing_and_comes_back(
-    cluster: Cluster, hook: Webhook, watcher: Watcher
+    cluster: Cluster, hook: Webhook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(clusters, "PAGE", 2)  # the cluster too is read page by page
     lost, kept = (hook.deliver(acted("issues", "opened")) for _ in range(2))
     assert len(watcher.of([lost, kept], seconds=SECONDS)) == 2
     ((workflow,), (other,)) = (cluster.workflows()[delivery] for delivery in (lost, kept))
@@ -198,7 +199,7 @@ def _collection(manifest: Manifest) -> str:
 def test_the_cron_workflows_account_may_do_what_its_command_does_and_no_more(
     cluster: Cluster, hook: Webhook, scheduled: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    account = "system:serviceaccount:" + f"{cluster.namespace}:github-to-argo-redelivery"
+    account = f"system:serviceaccount:{cluster.namespace}:github-to-argo-redelivery"
     api = client.ApiClient(cluster.api.configuration, "Impersonate-User", account)
     ours = clusters.Cluster(api=api, namespace=cluster.namespace)
     monkeypatch.setattr(clusters, "connect", lambda settings: ours)
