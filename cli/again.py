@@ -89,13 +89,16 @@ def redeliver(
     with _told():
         settings = settings_from(settings_file) if settings_file else read_settings(stack)
         began, patience = _moment("--since", since, now), now - _moment("--grace", grace, now)
+        ended = _moment("--until", until, now) if until else now
+        if ended < began:
+            fail(f"--until {until} is before --since {since}")
         cluster, github = _reach(settings, repository, organization, app, hook, secret)
         with _progress("reading deliveries") as (progress, task):
             github.told = progress.console.print
             search = Search(
                 settings=settings,
                 since=max(began, now - KEPT),
-                until=_moment("--until", until, now) if until else now,
+                until=ended,
                 now=now,
                 grace=patience,
                 step=lambda done, of: progress.update(task, completed=done, total=of),

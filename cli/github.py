@@ -84,7 +84,8 @@ class Credentials:
         now = int(time.time())
         try:
             # A minute back, for clocks that differ; GitHub takes ten minutes at most.
-            return jwt.encode({"iat": now - 60, "exp": now + 300, "iss": hook.id}, self.secret, algorithm="RS256")
+            key = self.secret.replace("\\n", "\n")  # as variables and Secrets often hold a PEM
+            return jwt.encode({"iat": now - 60, "exp": now + 300, "iss": hook.id}, key, algorithm="RS256")
         except (jwt.PyJWTError, ValueError):
             raise GitHubError(f"{self.source} holds no private key of a GitHub App (PEM, RSA)") from None
 

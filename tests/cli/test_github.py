@@ -282,6 +282,12 @@ def test_a_token_of_another_app_is_refused(server: GitHubServer, waits: Waits) -
         list(github(server, waits, AppHook(kind="app", id="1")).attempts(ago(minutes=1)))
 
 
+def test_a_key_in_one_line_is_taken_too(server: GitHubServer, waits: Waits) -> None:
+    server.webhooks[APP].deliver(ISSUE, code=200)
+    in_one_line = PRIVATE.replace("\n", "\\n")
+    assert len(list(github(server, waits, HOOKS[APP], secret=in_one_line).attempts(ago(minutes=1)))) == 1
+
+
 def test_a_key_that_is_none_is_told_and_not_shown(server: GitHubServer, waits: Waits) -> None:
     with pytest.raises(GitHubError) as raised:
         list(github(server, waits, HOOKS[APP], secret="no key at all").attempts(ago(minutes=1)))

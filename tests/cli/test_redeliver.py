@@ -385,6 +385,7 @@ def test_the_setting_says_which_webhook_and_which_secret(
         (["--app", "1", "--hook", "2"], "--hook is for a repository or an organization: a GitHub App has one webhook"),
         (["--secret", "name"], "--secret name does not say which key: write NAME/KEY"),
         (["--since", "yesterday"], "--since yesterday: write a time ago (90m, 2h, 3d), or a moment in UTC (2026-"),
+        (["--since", "1h", "--until", "2h"], "--until 2h is before --since 1h"),
         (["--grace", "5 minutes"], "--grace 5 minutes: write a time ago"),
         (
             ["--hook", "99"],

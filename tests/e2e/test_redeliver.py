@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from kubernetes.config import incluster_config, kube_config
 from typer.testing import CliRunner, Result
 
 from cli import cluster as clusters
@@ -19,6 +20,7 @@ from cli.delivery import WORKFLOWS, Watcher
 from cli.rerun import rerun
 from cli.stacks import read_settings
 from cli.workflow import notes_of, parameters_of, phase_of
+from lab.layout import API_PORT, LAB_ADDRESS
 from payloads import acted, one_of_each
 from routes import FAMILIES
 from routes.compiler import compile_stack
@@ -196,13 +198,24 @@ def _collection(manifest: Manifest) -> str:
     return f"/{'apis' if '/' in version else 'api'}/{version}/namespaces/{manifest['metadata']['namespace']}/{plural}"
 
 
+def in_its_pod(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From here on the cluster is reached as from within the CronWorkflow's pod: by its account's token alone."""
+    token = client.CoreV1Api(cluster.api).create_namespaced_service_account_token(
+        "github-to-argo-redelivery", cluster.namespace, {"spec": {"expirationSeconds": 600}}
+    )
+    file = tmp_path / "token"
+    file.write_text(token.status.token)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(file))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", cluster.api.configuration.ssl_ca_cert)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", LAB_ADDRESS)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(API_PORT))
+    monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "no kubeconfig"))
+
+
 def test_the_cron_workflows_account_may_do_what_its_command_does_and_no_more(
     cluster: Cluster, hook: Webhook, scheduled: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    account = f"system:serviceaccount:{cluster.namespace}:github-to-argo-redelivery"
-    api = client.ApiClient(cluster.api.configuration, "Impersonate-User", account)
-    ours = clusters.Cluster(api=api, namespace=cluster.namespace)
-    monkeypatch.setattr(clusters, "connect", lambda settings: ours)
+    in_its_pod(cluster, monkeypatch, tmp_path)
     (mounted,) = (manifest for manifest in scheduled if manifest["kind"] == "ConfigMap")
     file = tmp_path / SETTINGS_FILE
     file.write_text(mounted["data"][SETTINGS_FILE])
@@ -218,6 +231,7 @@ def test_the_cron_workflows_account_may_do_what_its_command_does_and_no_more(
     assert told.exit_code == 0, told.output
     assert [attempt["guid"] for attempt in hook.attempts] == [missed, missed]
     assert hook.attempts[-1]["status_code"] == 200
+    ours = clusters.connect(settings)
     with pytest.raises(clusters.ClusterError, match="cannot create resource"):
         ours.create({"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"generateName": "x-"}})
     with pytest.raises(clusters.ClusterError, match="cannot get resource"):
