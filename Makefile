@@ -68,6 +68,14 @@ deliver: $(READY) ## Deliver a payload file to the lab: make deliver FILE=payloa
 rotate: $(VENV)/.ready ## Have the EventSource take the webhook's new secret: make rotate STACK=dev
 	@$(RUN) cli rotate --stack $(STACK)
 
+.PHONY: redeliver
+redeliver: engine ## Ask GitHub again for what is missing: make redeliver STACK=prod DO="--since 6h --organization acme"
+	@$(RUN) cli redeliver --stack $(STACK) $(DO) || [ $$? != 2 ]
+
+.PHONY: rerun
+rerun: $(VENV)/.ready ## Run again what one delivery started: make rerun DELIVERY=<its id> STACK=prod
+	@$(RUN) cli rerun $(DELIVERY) --stack $(STACK) $(DO)
+
 .PHONY: explain
 explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE=delivery.json [EVENT=issues] [STACK=dev]
 	@$(RUN) cli explain $(FILE) --stack $(STACK) $(if $(EVENT),--event $(EVENT)) || [ $$? != 2 ]
@@ -91,6 +99,7 @@ settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 .PHONY: golden
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
+	@$(RUN) tests.routes.redelivery > tests/routes/redelivery.json
 
 .PHONY: matrix
 matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHub's examples starts. Read what changed

@@ -13,6 +13,7 @@ from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.pod_surroundings import PodSurroundings
 from components.queues import Queues
+from components.redelivery import Redelivery, RedeliveryArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.signatures import Signatures
 from components.stack_config import read_secret, read_settings
@@ -116,6 +117,9 @@ event_source = GitHubEventSource(
     ),
     on_cluster,
 )
+
+if stack.redelivery:
+    Redelivery("redelivery", RedeliveryArgs(objects=stack.redelivery, after=[*namespace, event_source]), on_cluster)
 
 pulumi.export("webhook", {"path": event_source.path, "service": event_source.service})
 pulumi.export("sensors", [sensor["metadata"]["name"] for sensor in sensors])

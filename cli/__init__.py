@@ -1,1 +1,1 @@
-"""What a person runs: show, render, settings, explain, diff, deliver."""
+"""What a person runs: show, render, settings, explain, diff, deliver, redeliver, rerun, rotate."""

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli import diffed, explained
+from cli import again, diffed, explained
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
 from cli.records import UnreadableError, read_deliveries
 from cli.revision import at_revision
 from cli.stacks import compiled, read_settings, stack_names, written_settings
+from cli.terminal import Stack, console, fail
 from payloads import Payload, one_of_each
 from routes.settings import SECRETS, SettingsError, all_settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console() if sys.stdout.isatty() else Console(width=200)
 
-Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")]
 Url = Annotated[str, typer.Option(envvar="WEBHOOK_URL", help="Where the EventSource listens, with its path.")]
 SecretFile = Annotated[
     Path, typer.Option(envvar="WEBHOOK_SECRET_FILE", help="A file that holds the webhook's secret and nothing else.")
@@ -34,10 +31,8 @@ SecretFile = Annotated[
 Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where the Workflows appear.")]
 
 
-def fail(message: str) -> NoReturn:
-    """One message on standard error, exit code 2."""
-    typer.echo(message, err=True)
-    raise typer.Exit(2)
+app.command()(again.redeliver)
+app.command()(again.rerun)
 
 
 @app.command()

@@ -47,8 +47,8 @@ def payload(name: str, body: bytes, event: str) -> Delivery:
 
 
 def _deliveries(name: str, content: bytes, event: str) -> Iterator[Delivery]:
-    if record := _text_record(name, content):
-        yield record
+    if copied := _text_record(name, content):
+        yield copied
         return
     try:
         document: Any = json.loads(content)
@@ -60,9 +60,9 @@ def _deliveries(name: str, content: bytes, event: str) -> Iterator[Delivery]:
         document = lines
     match document:
         case list() if document and all(_is_record(item) for item in document):
-            yield from (_record(f"{name}, {number}", item) for number, item in enumerate(document, 1))
+            yield from (record(f"{name}, {number}", item) for number, item in enumerate(document, 1))
         case dict() if _is_record(document):
-            yield _record(name, document)
+            yield record(name, document)
         case dict() if not event:
             raise UnreadableError(f"{name}: {WHICH_EVENT}")
         case _:
@@ -90,14 +90,14 @@ def _is_record(item: object) -> bool:
     return isinstance(request.get("headers"), dict) and ("payload" in request or "body" in request)
 
 
-def _record(name: str, record: dict[str, Any]) -> Delivery:
+def record(name: str, item: dict[str, Any]) -> Delivery:
     """A delivery of GitHub's API: `GET …/hooks/{id}/deliveries/{id}`."""
-    request = _request(record)
+    request = _request(item)
     headers = {str(key): str(value) for key, value in request["headers"].items()}
     known = {key.lower() for key in headers}
     for header, key in (("X-GitHub-Event", "event"), ("X-GitHub-Delivery", "guid")):
-        if header.lower() not in known and record.get(key):
-            headers[header] = str(record[key])
+        if header.lower() not in known and item.get(key):
+            headers[header] = str(item[key])
     if "content-type" not in known:
         headers["Content-Type"] = "application/json"
     delivery = Delivery(name=name, headers=headers, body=_body(request))

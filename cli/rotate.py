@@ -192,6 +192,6 @@ def told(rotated: Rotated) -> str:
         "Whatever GitHub signed with the other one got 400, and GitHub does not send it again by itself:\n"
         f"  - GitHub has the new secret already: what it sent since it has it, until {ended} UTC\n"
         f"  - it has not: give it the new secret now; then what it sent from {began} UTC until you did\n"
-        "Look under Recent Deliveries of the webhook for what failed in that time, and redeliver; GitHub keeps it three"
-        " days."
+        "GitHub keeps it three days. To fetch it back (docs/redeliver.md):"
+        f" .venv/bin/python -m cli redeliver --stack … --since '{began} UTC'"
     )

@@ -24,6 +24,17 @@ def written_settings(stack: str, root: Path = ROOT) -> dict[str, object]:
     path = root / f"Pulumi.{stack}.yaml"
     if not path.exists():
         raise SettingsError(f"there is no {path.name}; the stacks here are {', '.join(stack_names(root))}")
+    return _written(path)
+
+
+def settings_from(path: Path) -> StackSettings:
+    """The settings in a file like `Pulumi.<stack>.yaml`, wherever it is. Raises SettingsError."""
+    if not path.is_file():
+        raise SettingsError(f"there is no file {path}")
+    return parse_settings(_written(path), source=path.name)
+
+
+def _written(path: Path) -> dict[str, object]:
     try:
         document: Any = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from routes.compiler import PREFIX
 
 DELIVERY = f"{PREFIX}/delivery"
+ROUTE = f"{PREFIX}/route"
 FINISHED = ("Succeeded", "Failed", "Error")
 
 Workflow = dict[str, Any]
@@ -15,6 +16,11 @@ Workflow = dict[str, Any]
 def delivery_of(workflow: Workflow) -> str:
     """The id of the delivery that started a Workflow; empty for one that none of our Sensors made."""
     return str(workflow["metadata"].get("annotations", {}).get(DELIVERY, ""))
+
+
+def route_of(workflow: Workflow) -> str:
+    """The Sensor that started a Workflow; empty for one that none of ours made."""
+    return str(workflow["metadata"].get("labels", {}).get(ROUTE, ""))
 
 
 def phase_of(workflow: Workflow) -> str:

@@ -48,7 +48,7 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             return k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
                 name, opts, metadata=metadata, spec=manifest["spec"]
             )
-        case "EventBus" | "EventSource" | "Sensor" | "WorkflowTemplate" | "ExternalSecret" as kind:
+        case "EventBus" | "EventSource" | "Sensor" | "WorkflowTemplate" | "CronWorkflow" | "ExternalSecret" as kind:
             return k8s.apiextensions.CustomResource(
                 name, manifest["apiVersion"], kind, metadata=metadata, spec=manifest["spec"], opts=opts
             )

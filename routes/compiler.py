@@ -56,6 +56,7 @@ from routes.pods import (
     pod_template,
     security_context,
 )
+from routes.redelivery import redelivery
 from routes.settings import (
     ConfigWebhookSecret,
     ExistingWebhookSecret,
@@ -112,6 +113,7 @@ class CompiledStack:
     external_templates: Mapping[str, list[str]]
     sensors: Mapping[str, list[Manifest]]
     event_source: Manifest
+    redelivery: list[Manifest]
 
     def all_sensors(self) -> list[Manifest]:
         """The Sensors of all families."""
@@ -127,6 +129,7 @@ class CompiledStack:
             *self.templates,
             *self.all_sensors(),
             self.event_source,
+            *self.redelivery,
         ]
 
 
@@ -150,6 +153,7 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
             family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
         },
         event_source=_event_source(routes, settings),
+        redelivery=list(redelivery(settings, lambda name: _metadata(f"{PREFIX}-{name}", settings))),
     )
 
 

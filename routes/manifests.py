@@ -405,6 +405,115 @@ class WorkflowTemplate(Model):
     spec: WorkflowTemplateSpec
 
 
+class EnvVar(Model):
+    name: str
+    value: str
+
+
+class VolumeMount(Model):
+    name: str
+    mount_path: str
+    read_only: Literal[True] | None = None
+
+
+class StepContainer(Model):
+    image: str
+    command: list[str]
+    env: list[EnvVar]
+    volume_mounts: list[VolumeMount]
+    resources: ResourceRequirements
+    security_context: SecurityContext = SecurityContext()
+
+
+class ContainerStep(Model):
+    name: str
+    container: StepContainer
+
+
+class KeyToPath(Model):
+    key: str
+    path: str
+
+
+class SecretVolume(Model):
+    secret_name: str
+    items: list[KeyToPath]
+    default_mode: Literal[0o440] = 0o440
+
+
+class Nothing(Model):
+    """`{}`."""
+
+
+class Volume(Model):
+    name: str
+    secret: SecretVolume | None = None
+    config_map: LocalRef | None = None
+    empty_dir: Nothing | None = None
+
+
+class Confinement(Model):
+    """The least that Pod Security `restricted` wants of a container."""
+
+    allow_privilege_escalation: Literal[False] = False
+    capabilities: Capabilities = Capabilities()
+
+
+class ContainerPatch(Model):
+    name: str
+    security_context: Confinement = Confinement()
+
+
+class PodSpecPatch(Model):
+    init_containers: list[ContainerPatch]
+    containers: list[ContainerPatch]
+
+
+class PodMetadata(Model):
+    labels: dict[str, str]
+
+
+class PodsTemplateSpec(Model):
+    """Of a WorkflowTemplate whose step is a pod."""
+
+    entrypoint: str
+    service_account_name: str
+    active_deadline_seconds: int
+    pod_metadata: PodMetadata
+    pod_spec_patch: str
+    security_context: PodSecurityContext
+    priority_class_name: str | None = Field(None, alias="podPriorityClassName")
+    node_selector: dict[str, str] | None = None
+    templates: list[ContainerStep]
+    volumes: list[Volume]
+
+
+class PodsTemplate(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["WorkflowTemplate"] = "WorkflowTemplate"
+    metadata: Metadata
+    spec: PodsTemplateSpec
+
+
+class ScheduledSpec(Model):
+    workflow_template_ref: LocalRef
+
+
+class CronWorkflowSpec(Model):
+    schedules: list[str]
+    concurrency_policy: Literal["Forbid"] = "Forbid"
+    successful_jobs_history_limit: int
+    failed_jobs_history_limit: int
+    workflow_spec: ScheduledSpec
+
+
+class CronWorkflow(Model):
+    api_version: Literal["argoproj.io/v1alpha1"] = "argoproj.io/v1alpha1"
+    kind: Literal["CronWorkflow"] = "CronWorkflow"
+    metadata: Metadata
+    spec: CronWorkflowSpec
+
+
 # --- External Secrets
 
 

@@ -28,7 +28,7 @@ def network_policies(
     """A policy for each kind of pod. `metadata` of a name; no `sensors` where every route is off."""
     chosen = settings.network_policy
     clients = [event_source] + ([sensors] if sensors else [])
-    to_bus, to_dns = _to_bus(settings, event_bus), _to_dns(settings)
+    bus, dns = _to_bus(settings, event_bus), to_dns(settings)
 
     yield m.NetworkPolicy(
         metadata=metadata("event-source"),
@@ -38,15 +38,14 @@ def network_policies(
                 m.IngressRule(from_=_namespaces(chosen.webhook_from), ports=_tcp([settings.webhook.port])),
                 *_metrics(settings),
             ],
-            egress=[to_bus, to_dns],
+            egress=[bus, dns],
         ),
     )
     if sensors:
-        to_api = m.EgressRule(to=_blocks(chosen.api_server), ports=_tcp(chosen.api_server_ports))
         yield m.NetworkPolicy(
             metadata=metadata("sensors"),
             spec=m.NetworkPolicySpec(
-                pod_selector=sensors, ingress=list(_metrics(settings)), egress=[to_bus, to_api, to_dns]
+                pod_selector=sensors, ingress=list(_metrics(settings)), egress=[bus, to_api_server(settings), dns]
             ),
         )
     if isinstance(settings.event_bus, ExoticEventBus):
@@ -63,7 +62,7 @@ def network_policies(
                 m.IngressRule(from_=_blocks(chosen.api_server), ports=_tcp([BUS_MONITOR])),
                 *_metrics(settings),
             ],
-            egress=[m.EgressRule(to=servers, ports=_tcp([BUS_SERVERS])), to_dns],
+            egress=[m.EgressRule(to=servers, ports=_tcp([BUS_SERVERS])), dns],
         ),
     )
 
@@ -77,7 +76,12 @@ def _to_bus(settings: StackSettings, event_bus: m.LabelSelector) -> m.EgressRule
     return m.EgressRule(to=[m.NetworkPeer(pod_selector=event_bus)], ports=_tcp([BUS_CLIENTS]))
 
 
-def _to_dns(settings: StackSettings) -> m.EgressRule:
+def to_api_server(settings: StackSettings) -> m.EgressRule:
+    chosen = settings.network_policy
+    return m.EgressRule(to=_blocks(chosen.api_server), ports=_tcp(chosen.api_server_ports))
+
+
+def to_dns(settings: StackSettings) -> m.EgressRule:
     # To any address: a DNS cache on the node itself is in no pod.
     ports = settings.network_policy.dns_ports
     return m.EgressRule(ports=[*_tcp(ports), *(m.NetworkPort(port=port, protocol="UDP") for port in ports)])

@@ -120,6 +120,18 @@ def mebibytes(amount: str) -> int:
     return int(amount[:-2]) * unit
 
 
+def _within_three_days(ago: str) -> str:
+    if int(ago[:-1]) * {"m": 60, "h": 3600, "d": 86400}[ago[-1]] > 3 * 86400:
+        raise ValueError("GitHub keeps deliveries for three days")
+    return ago
+
+
+def _one_by_digest(image: str) -> str:
+    if not re.fullmatch(BY_DIGEST, image):
+        raise ValueError("it has no digest: it must end with @sha256: and 64 hexadecimal digits")
+    return image
+
+
 def _networks(blocks: tuple[str, ...]) -> tuple[str, ...]:
     for number, block in enumerate(blocks, 1):
         try:
@@ -148,9 +160,12 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+BY_DIGEST = r"[a-z0-9][-a-z0-9._:/]*@sha256:[0-9a-f]{64}"
+
+
 def _by_digest(images: tuple[str, ...]) -> tuple[str, ...]:
     for number, image in enumerate(images, 1):
-        if not re.fullmatch(r"[a-z0-9][-a-z0-9._:/]*@sha256:[0-9a-f]{64}", image):
+        if not re.fullmatch(BY_DIGEST, image):
             raise ValueError(f"number {number} has no digest: it must end with @sha256: and 64 hexadecimal digits")
     return images
 
@@ -197,6 +212,12 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Re2 = Annotated[str, StringConstraints(max_length=500), AfterValidator(_re2)]
 Login = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-_A-Za-z0-9]{0,99}(\[bot\])?$")]
 App = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9]{0,99}$")]
+AppId = Annotated[str, BeforeValidator(_text_of_number), StringConstraints(pattern=r"^[A-Za-z0-9.]{1,40}$")]
+Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-_A-Za-z0-9]{0,99}/[-._A-Za-z0-9]{1,100}$")]
+Schedule = Annotated[
+    str, StringConstraints(pattern=r"^(@(hourly|daily)|@every [1-9][0-9]*[mh]|([-0-9*/,]+ ){4}[-0-9*/,]+)$")
+]
+Ago = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$"), AfterValidator(_within_three_days)]
 Repositories = Annotated[
     str, StringConstraints(pattern=r"^(\*/\*|[A-Za-z0-9][-_A-Za-z0-9]{0,99}/(\*|[-._A-Za-z0-9]{1,100}))$")
 ]
@@ -612,6 +633,72 @@ Routes = create_model(
 )
 
 
+class RepositoryHook(Model):
+    """A webhook of a repository."""
+
+    kind: Literal["repository"]
+    name: Repository = Field(description="the repository, as owner/name", examples=["acme/api"])
+    id: int | None = Field(
+        None, ge=1, description="the webhook's number; without it the one that posts to webhook.endpoint", examples=[1]
+    )
+
+
+class OrganizationHook(Model):
+    """A webhook of an organization."""
+
+    kind: Literal["organization"]
+    name: Login = Field(description="the organization", examples=["acme"])
+    id: int | None = Field(
+        None, ge=1, description="the webhook's number; without it the one that posts to webhook.endpoint", examples=[1]
+    )
+
+
+class AppHook(Model):
+    """The webhook of a GitHub App."""
+
+    kind: Literal["app"]
+    id: AppId = Field(description="the App's id, or its client id", examples=["123456"])
+
+
+GitHubHook = RepositoryHook | OrganizationHook | AppHook
+
+
+def hook_named(kind: str, name: str, number: int | None = None) -> GitHubHook:
+    """The webhook of a `repository`, an `organization` or an `app`. Raises ValueError for a name that none has."""
+    match kind:
+        case "repository":
+            return RepositoryHook(kind="repository", name=name, id=number)
+        case "organization":
+            return OrganizationHook(kind="organization", name=name, id=number)
+        case _:
+            return AppHook(kind="app", id=name)
+
+
+class Redelivery(Model):
+    """A CronWorkflow that asks GitHub again for what is missing: `redeliver --yes`."""
+
+    hook: Annotated[GitHubHook, Field(discriminator="kind")] = Field(
+        description="the webhook whose deliveries these are", examples=["{kind: organization, name: acme}"]
+    )
+    token: SecretRef = Field(
+        description="the Secret with a token that may read and redeliver this webhook's deliveries, or with the App's"
+        " private key",
+        examples=["{name: github-redelivery, key: token}"],
+    )
+    image: Annotated[str, AfterValidator(_one_by_digest)] = Field(
+        description="an image of yours that holds this project and the built engine (docs/redeliver.md)",
+        examples=[f"registry.example/github-to-argo@sha256:{'0123456789abcdef' * 4}"],
+    )
+    schedule: Schedule = Field("*/5 * * * *", description="when it runs, as cron has it", examples=["*/5 * * * *"])
+    since: Ago = Field("1h", description="how far back each run looks", examples=["1h"])
+    api_url: Annotated[str, StringConstraints(pattern=r"^https://[^\s/?#]+(/[^\s?#]*)?$")] = Field(
+        "https://api.github.com",
+        description="where GitHub's API is; of a GitHub Enterprise Server: https://HOST/api/v3",
+        examples=["https://api.github.com"],
+    )
+    resources: Resources = _resources("its pod", "100m", "256Mi", "1", "1Gi")
+
+
 class StackSettings(Model):
     """One stack: where it goes and what it changes of the route table."""
 
@@ -728,6 +815,11 @@ class StackSettings(Model):
         True,
         description="false: Pulumi may delete the EventBus, with all that waits, and a namespace that the stack makes",
         examples=["true"],
+    )
+    redelivery: Redelivery | None = Field(
+        None,
+        description="a CronWorkflow that fetches back from GitHub what is missing; off without it",
+        examples=["{hook: {kind: organization, name: acme}, token: {name: github-redelivery, key: token}, image: …}"],
     )
     semaphores: Semaphores = Field(
         Semaphores(), description="how many Workflows run at once", examples=["{coderun: 10}"]

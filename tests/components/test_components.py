@@ -10,6 +10,7 @@ from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.jetstream import monitor_of
 from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
+from components.redelivery import Redelivery, RedeliveryArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
@@ -17,6 +18,7 @@ from routes import FAMILIES
 from routes.compiler import CompiledStack, compile_stack
 from routes.settings import parse_settings
 from tests.components.conftest import run
+from tests.routes.redelivery import SETTING
 from tests.routes.test_settings import EXOTIC, MINIMAL
 
 
@@ -144,6 +146,23 @@ def test_the_event_source_says_where_it_listens() -> None:
 
     run(program)
     assert heard == ["subscribed", "listening", "/github", "github-es-eventsource-svc.events.svc:9000"]
+
+
+def test_the_redelivery_runs_once_all_that_it_stands_on_is_there() -> None:
+    objects = stack(redelivery=SETTING).redelivery
+    recorder = run(lambda: Redelivery("redelivery", RedeliveryArgs(objects=objects)))
+    cron = recorder.one("CronWorkflow")
+    others = [r for r in recorder.objects if r is not cron]
+    assert sorted(r.kind for r in others) == [
+        "ConfigMap",
+        "NetworkPolicy",
+        "Role",
+        "RoleBinding",
+        "ServiceAccount",
+        "WorkflowTemplate",
+    ]
+    assert {r.urn for r in others} <= cron.dependencies
+    assert cron.inputs["spec"]["schedules"] == ["*/5 * * * *"]
 
 
 def test_a_kind_that_no_stack_has_is_refused() -> None:

@@ -11,6 +11,7 @@ from components.external_templates import ExternalTemplates
 from routes import guards
 from routes.manifests import Manifest
 from tests.components.conftest import SECRET, Waits, named, run_stack
+from tests.routes.redelivery import SETTING
 
 TOKENS = {
     "github-to-argo:index:Access",
@@ -60,6 +61,14 @@ def test_what_holds_deliveries_that_wait_is_protected_but_in_the_lab() -> None:
 
 def test_type_tokens_stay_since_they_are_in_every_urn() -> None:
     assert {r.type for r in run_stack("lab").registered if r.type.startswith("github-to-argo:")} == TOKENS
+
+
+def test_the_redelivery_is_made_only_where_it_is_set_and_after_the_event_source() -> None:
+    recorder = run_stack("lab", redelivery=SETTING)
+    cron = recorder.one("CronWorkflow")
+    assert recorder.one("EventSource").urn in cron.dependencies
+    assert "github-to-argo:index:Redelivery" in {r.type for r in recorder.registered}
+    assert not run_stack("lab").of_kind("CronWorkflow")
 
 
 @pytest.mark.parametrize("stack", stack_names())

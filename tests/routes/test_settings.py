@@ -62,6 +62,10 @@ def test_values_may_be_text_as_pulumi_hands_them_over() -> None:
     assert settings.create_namespace is True
 
 
+def test_a_token_that_is_written_down_in_place_of_its_secret_is_not_shown() -> None:
+    assert "ghp_" not in wrong(redelivery={"token": "ghp_0123456789"})
+
+
 def test_a_route_can_be_slowed_and_turned_off() -> None:
     (route,) = FAMILIES[0].routes
     settings = parse_settings(
@@ -146,6 +150,21 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
         ({"runner": {"kind": "existing"}}, "github-to-argo:runner.name: missing; write name of the service account"),
         ({"runner": {"kind": "templates", "name": "x"}}, "github-to-argo:runner.name: there is no such setting"),
         ({"workflowTemplates": "mine"}, "github-to-argo:workflowTemplates: should be 'external' or 'managed'"),
+        ({"redelivery": {}}, "github-to-argo:redelivery.hook: missing; write the webhook whose deliveries these are"),
+        (
+            {"redelivery": {"hook": {"kind": "repo"}}},
+            "redelivery.hook.kind: should be one of repository, organization, a",
+        ),
+        (
+            {"redelivery": {"hook": {"kind": "repository", "name": "acme"}}},
+            "redelivery.hook.name: not of the right form",
+        ),
+        ({"redelivery": {"hook": {"kind": "app", "name": "x"}}}, "redelivery.hook.id: missing; write the App's id"),
+        ({"redelivery": {"image": "x:latest"}}, "redelivery.image: it has no digest: it must end with @sha256: and 64"),
+        ({"redelivery": {"since": "4d"}}, "redelivery.since: GitHub keeps deliveries for three days"),
+        ({"redelivery": {"schedule": "every hour"}}, "redelivery.schedule: not of the right form; write when it runs"),
+        ({"redelivery": {"token": "ghp_x"}}, "github-to-argo:redelivery.token"),
+        ({"redelivery": {"apiUrl": "http://github.acme.example"}}, "redelivery.apiUrl: not of the right form"),
         ({"securityWorkflows": "(scan"}, "github-to-argo:securityWorkflows: not a regular expression of the engine"),
         ({"securityWorkflows": "scan(?!ner)"}, "have no look-around"),
         ({"securityWorkflows": r"(s)can\1"}, r"invalid escape sequence: \1; these have no look-around and no back-"),

@@ -1,0 +1,19 @@
+"""What the commands share: where they print, how they fail, which stack they are about."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+console = Console() if sys.stdout.isatty() else Console(width=200)
+
+Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")]
+
+
+def fail(message: str) -> NoReturn:
+    """One message on standard error, exit code 2."""
+    typer.echo(message, err=True)
+    raise typer.Exit(2)
