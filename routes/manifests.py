@@ -405,11 +405,6 @@ class WorkflowTemplate(Model):
     spec: WorkflowTemplateSpec
 
 
-class EnvVar(Model):
-    name: str
-    value: str
-
-
 class VolumeMount(Model):
     name: str
     mount_path: str
