@@ -220,7 +220,7 @@ class Queue:
     started: Started
     reached: Mapping[str, datetime]
 
-    def waits(self, sensor: str, rate: Rate, since: datetime, now: datetime) -> bool:
+    def waits(self, sensor: str, rate: Rate | None, since: datetime, now: datetime) -> bool:
         """Whether what was handed over then may still wait for the route's rate.
 
         So it may where nothing was started that was handed over later, and the route has been at work all the time:
@@ -228,7 +228,8 @@ class Queue:
         """
         if (reached := self.reached.get(sensor)) and reached > since:
             return False
-        allowed = (now - since).total_seconds() * min(rate.limit / SECONDS[rate.unit], SENSOR_EVERY_SECOND)
+        a_second = min(rate.limit / SECONDS[rate.unit], SENSOR_EVERY_SECOND) if rate else SENSOR_EVERY_SECOND
+        allowed = (now - since).total_seconds() * a_second
         return sum(at >= since for at in self.started.times.get(sensor, ())) >= max(1.0, allowed / 2)
 
 
