@@ -150,13 +150,13 @@ class Queues:
         if isinstance(found, Unknown):
             return
         for sensor in sensors:
-            for consumer in sorted(durable_names(sensor) & found.waiting.keys()):
-                waiting = found.waiting[consumer]
-                pulumi.log.warn(
-                    f"{sensor['metadata']['name']} comes back; {_count(waiting)} on its consumer {consumer}, and what"
-                    " passes its filters starts now. To have it begin anew instead, before this (docs/deploys.md):\n"
-                    f"      nats consumer rm {STREAM} {consumer}"
-                )
+            for consumer in sorted(durable_names(sensor)):
+                if (waiting := found.waiting.get(consumer, 0)) != 0:
+                    pulumi.log.warn(
+                        f"{sensor['metadata']['name']} comes back; {_count(waiting)} on its consumer {consumer}, and"
+                        " what passes its filters starts now. To have it begin anew instead, before this"
+                        f" (docs/deploys.md):\n      nats consumer rm {STREAM} {consumer}"
+                    )
 
     # --- The stream
 

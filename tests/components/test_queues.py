@@ -186,6 +186,10 @@ def test_a_route_that_comes_back_to_its_consumer_is_told_what_starts(check: Chec
     assert f"\n      nats consumer rm default {QUEUE}" in warning
 
 
+def test_a_route_that_comes_back_to_nothing_that_waits_is_not_told(check: Check) -> None:
+    assert check({k: v for k, v in NOW.items() if k != SECURITY}, JetStream(STREAM, {QUEUE: 0})) == []
+
+
 def test_a_stream_that_is_otherwise_is_refused_with_what_changes_it(check: Check) -> None:
     assert refused(check, found=JetStream({"num_replicas": 1}, {})) == (
         "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
