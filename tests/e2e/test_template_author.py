@@ -6,10 +6,13 @@ same in words, and docs/templates/ has the safe way.
 
 from __future__ import annotations
 
+import bisect
 import copy
 import json
 import os
+import random
 import shutil
+import string
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +27,9 @@ from cli.engine import Delivery, Engine
 from cli.stacks import ROOT, compiled
 from cli.workflow import Workflow, parameters_of, phase_of
 from payloads import Payload, one_of_each
-from routes.limits import DEFAULT_BYTES
+from routes.limits import EVENT_BYTES, LARGEST_BYTES
 from routes.manifests import Manifest
+from routes.reduced import REDUCED
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.text_stack import NAMESPACE, TextStack, documents, inputs_of, nodes_of, text_stack
 from tests.e2e.texts import TEXTS
@@ -455,23 +459,39 @@ def test_the_example_with_a_delivery_that_has_no_pull_request(stack: TextStack, 
     assert (done.returncode, sent["commentBody"]) == (0, "")
 
 
-def test_the_largest_delivery_comes_to_the_examples_script(stack: TextStack, tmp_path: Path) -> None:
-    payload = one_of_each()["prc"].but(comment__body="all ordinary words " * 3_449)
-    words = "and more of them, line by line\n"
-    room = DEFAULT_BYTES - len(json.dumps(payload.body, ensure_ascii=False).encode())
-    payload = payload.but(pull_request__body=payload.body["pull_request"]["body"] or "")
-    filler = (words * room)[: (room - 200) * len(words) // (len(words) + 1)]
-    payload = payload.but(pull_request__body=filler)
-    size = len(json.dumps(payload.body, ensure_ascii=False).encode())
-    assert DEFAULT_BYTES - 1_000 < size <= DEFAULT_BYTES
-    _, workflow = example_of(stack, payload)
+@pytest.mark.parametrize("words", ["and more of them, line by line\n", '"\\"', "random"])
+def test_the_largest_event_comes_to_the_examples_script_whole(stack: TextStack, tmp_path: Path, words: str) -> None:
+    payload = one_of_each()["prc"].but(comment__body="x" * 65_536)
+    letters = random.Random(7).choices(string.ascii_letters + string.digits, k=EVENT_BYTES)
+    filler = "".join(letters) if words == "random" else words * EVENT_BYTES
+
+    def event(length: int) -> Payload:
+        return payload.but(pull_request__body=filler[:length])
+
+    def size(of: Payload) -> int:
+        return len(
+            json.dumps(json.dumps(of.body, ensure_ascii=False, separators=(",", ":")), ensure_ascii=False).encode()
+        )
+
+    longest = bisect.bisect(range(EVENT_BYTES), EVENT_BYTES - 500, key=lambda length: size(event(length)))
+    _, workflow = example_of(stack, event(longest))
     done = run_script(stack.handed(workflow), tmp_path)
     assert done.returncode == 0
-    assert json.loads((tmp_path / "work/event.json").read_bytes()) == payload.body
+    assert json.loads((tmp_path / "work/event.json").read_bytes()) == event(longest).body
 
 
-def test_a_larger_delivery_is_answered_400(stack: TextStack) -> None:
-    posted = stack.cluster.sender.post(one_of_each()["prc"].but(comment__body="x" * DEFAULT_BYTES))
+def test_a_larger_event_comes_to_the_examples_script_reduced(stack: TextStack, tmp_path: Path) -> None:
+    payload = one_of_each()["prc"].but(comment__body="x" * 65_536, pull_request__body="all ordinary words " * 300_000)
+    sent, workflow = example_of(stack, payload)
+    done = run_script(stack.handed(workflow), tmp_path)
+    assert done.returncode == 0
+    event = json.loads((tmp_path / "work/event.json").read_bytes())
+    assert event[REDUCED]["cut"] == ["comment.body", "pull_request.body"]
+    assert (tmp_path / "work/comment").read_bytes().decode() == sent["commentBody"] == "x" * 65_536
+
+
+def test_what_is_larger_than_the_event_source_takes_is_answered_400(stack: TextStack) -> None:
+    posted = stack.cluster.sender.post(one_of_each()["prc"].but(comment__body="x" * LARGEST_BYTES))
     assert (posted.status, posted.answer) == (400, "http: request body too large")
 
 
