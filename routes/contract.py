@@ -151,12 +151,20 @@ class Label:
         )
 
 
+LONGEST_ID = 1000
+"""How many letters of a delivery id are kept, the most that a regular expression counts. GitHub's have 36."""
+
+
 @dataclass(frozen=True)
 class DeliveryId:
-    """GitHub's delivery id, as the header X-GitHub-Delivery has it, neutral as `Text`."""
+    """GitHub's delivery id, as the header X-GitHub-Delivery has it, neutral as `Text`.
+
+    Only its beginning, where it is longer than any of GitHub's: with annotations of 256 KiB there would be no Workflow.
+    """
 
     def template(self) -> str:
-        return f'{{{{ with index .Input.body "X-GitHub-Delivery" }}}}{NEUTRAL}{{{{ end }}}}'
+        beginning = f'index .Input.body "X-GitHub-Delivery" | regexFind ".{{0,{LONGEST_ID}}}"'
+        return f"{{{{ with {beginning} }}}}{NEUTRAL}{{{{ end }}}}"
 
 
 @dataclass(frozen=True)

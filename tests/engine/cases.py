@@ -1326,6 +1326,8 @@ IDS = (
     ("{{=1+1}}", False),
     ("{{{", False),
     ("null", True),
+    ("é" * 999 + "a", False),
+    ("é" * 1000 + "a", False),
 )
 
 
@@ -1333,7 +1335,8 @@ def delivery_ids() -> Iterator[Question]:
     for dependency, body in LEAST.items():
         for identity, plain in IDS:
             end = identity if plain else hashlib.sha256(identity.encode()).hexdigest()[:40]
-            shown = identity.replace("{{", "{ {").replace("{{", "{ {") + (" " if identity.endswith("{") else "")
+            # Of a thousand letters a Workflow keeps all, of more the first thousand.
+            shown = identity[:1000].replace("{{", "{ {").replace("{{", "{ {") + (" " if identity.endswith("{") else "")
             noted = started(dependency, of_the_least(dependency), annotations={"delivery": shown})
             yield Question(
                 name=f"{dependency}: delivery {short(identity)}",
