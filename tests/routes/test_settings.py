@@ -147,6 +147,8 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
         ({"eventBus": {"kind": "native", "replicas": 2}}, "github-to-argo:eventBus.replicas: an even number"),
         ({"eventBus": {"kind": "native", "storage": "10G"}}, "github-to-argo:eventBus.storage: not of the right form"),
         ({"eventBus": EXOTIC | {"url": "nats://n:4222"}}, "the engine speaks nothing else"),
+        ({"eventBus": EXOTIC | {"url": "tls://n:0"}}, "github-to-argo:eventBus.url: not of the right form"),
+        ({"eventBus": EXOTIC | {"url": "tls://n:65536"}}, "github-to-argo:eventBus.url: not of the right form"),
         (
             {"eventBus": EXOTIC | {"monitr": {}}},
             "github-to-argo:eventBus.monitr: there is no such setting; did you mean monitor?",
