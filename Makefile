@@ -121,6 +121,10 @@ audit: $(VENV)/.ready ## Known vulnerabilities of the Python packages (OSV) and 
 sbom: $(VENV)/.ready ## Write CycloneDX bills of materials into sbom/
 	@$(RUN) supply sbom
 
+.PHONY: fuzz
+fuzz: up ## Over 10,000 bad requests at the lab's EventSource: make fuzz [SEED=7] [ONLY='Bodies: null #3'] [WRITE=1]
+	@$(RUN) lab exec -- $(RUN) tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write)
+
 .PHONY: lint
 lint: $(VENV)/.ready ## ruff and mypy
 	@$(VENV)/bin/ruff check .

@@ -123,3 +123,17 @@ def test_by_default_a_push_of_as_many_commits_as_github_tells_of_is_taken(engine
     assert (len(push.body["commits"]), len(body) > 4_900_000, len(body) < DEFAULT_BYTES) == (PUSHED_AT_MOST, True, True)
     (taken,) = answers(engine, settings({}), body)
     assert taken.status == 200
+def test_of_ten_thousand_levels_the_eventsource_takes_what_no_sensor_can_read(engine: Engine) -> None:
+    stack = compile_stack(FAMILIES, settings({}))
+    headers = {"Content-Type": "application/json", "X-GitHub-Event": "issues", "X-GitHub-Delivery": "x"}
+    told = [
+        (taken.status, [outcome.failure for sensor in taken.sensors for outcome in sensor])
+        for taken in engine.deliver(
+            stack,
+            [
+                Delivery(name="x", headers=headers, body=b'{"action":"opened","":%s}' % (b"[" * n + b"]" * n))
+                for n in (9_998, 9_999, 10_000)
+            ],
+        )
+    ]
+    assert told == [(200, [""]), (200, ["event data is not valid JSON"]), (400, [])]
