@@ -206,7 +206,7 @@ Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$")]
-_PORT = r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 Interval = Annotated[str, StringConstraints(pattern=r"^([0-9]+(s|m|h))+$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 # 500 characters cannot nest deeper than Go allows, which is less than RE2 does.
@@ -301,7 +301,7 @@ class ExoticEventBus(Model):
     """A NATS with JetStream that exists. Stacks that share one need an account each: their subjects are alike."""
 
     kind: Literal["exotic"]
-    url: Annotated[str, StringConstraints(pattern=rf"^tls://\S+:{_PORT}$")] = Field(
+    url: Annotated[str, StringConstraints(pattern=rf"^tls://[^\s\[\]]+:{_PORT}$")] = Field(
         description="where the NATS listens, with TLS: the engine speaks nothing else",
         examples=["tls://nats.nats.svc:4222"],
     )
