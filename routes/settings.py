@@ -301,7 +301,7 @@ class ExoticEventBus(Model):
     """A NATS with JetStream that exists. Stacks that share one need an account each: their subjects are alike."""
 
     kind: Literal["exotic"]
-    url: Annotated[str, StringConstraints(pattern=rf"^tls://[^\s\[\]]+:{_PORT}$")] = Field(
+    url: Annotated[str, StringConstraints(pattern=rf"^tls://[-._A-Za-z0-9]+:{_PORT}$")] = Field(
         description="where the NATS listens, with TLS: the engine speaks nothing else",
         examples=["tls://nats.nats.svc:4222"],
     )

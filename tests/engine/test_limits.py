@@ -123,6 +123,8 @@ def test_by_default_a_push_of_as_many_commits_as_github_tells_of_is_taken(engine
     assert (len(push.body["commits"]), len(body) > 4_900_000, len(body) < DEFAULT_BYTES) == (PUSHED_AT_MOST, True, True)
     (taken,) = answers(engine, settings({}), body)
     assert taken.status == 200
+
+
 def test_of_ten_thousand_levels_the_eventsource_takes_what_no_sensor_can_read(engine: Engine) -> None:
     stack = compile_stack(FAMILIES, settings({}))
     headers = {"Content-Type": "application/json", "X-GitHub-Event": "issues", "X-GitHub-Delivery": "x"}
