@@ -147,8 +147,8 @@ class Search:
                 found.append(Found(delivery=delivery, what=What.NOTHING, why=why))
             elif all(started.has(sensor, delivery.guid) for sensor in possible):
                 continue
-            elif delivery.handed_over and delivery.handed_over[0] < self.now - self._kept:
-                unknown += 1
+            elif delivery.handed_over and delivery.handed_over[-1] < self.now - self._kept:
+                unknown += 1  # a redelivery that found its Workflow made none that would be kept longer
             else:
                 unclear.append(delivery)
         waiting = queue(started, everything)

@@ -269,6 +269,16 @@ def test_a_workflow_that_is_not_kept_any_more_means_nothing(redeliver: Redeliver
     assert set(listed(redeliver("--json"))) == {old, failed}
 
 
+def test_a_redelivery_does_not_prolong_the_time_in_which_a_workflow_is_kept(
+    redeliver: Redeliver, hook: Webhook
+) -> None:
+    guid = hook.deliver(ISSUE, code=200, at=ago(minutes=50))
+    hook.deliver(ISSUE, guid=guid, code=200, at=ago(minutes=25))
+    told = redeliver("--yes", "--json", settings={"workflowTtlSeconds": 1800})
+    assert (told.exit_code, listed(told), json.loads(told.stdout)["unknown"]) == (0, {}, 1)
+    assert len(hook.attempts) == 2
+
+
 def test_since_and_until_are_about_the_first_attempt(redeliver: Redeliver, hook: Webhook) -> None:
     before, within, after = (hook.deliver(ISSUE, code=503, at=ago(minutes=minutes)) for minutes in (90, 60, 30))
     hook.deliver(ISSUE, guid=before, code=503, at=ago(minutes=55))
