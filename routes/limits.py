@@ -50,6 +50,10 @@ REQUESTS_OF_A_WORKFLOW = 2
 """Get and create; of a redelivery, get and update."""
 
 
+MUTEXES = 50
+"""The most mutexes of a route: an admission policy names each."""
+
+
 def most_workflows(seconds: int) -> int:
     """How many new Workflows a Sensor can start in that time, again and again."""
     return seconds * REQUESTS_A_SECOND // REQUESTS_OF_A_WORKFLOW

@@ -783,6 +783,30 @@ class StackSettings(Model):
             raise ValidationError.from_exception_data(cls.__name__, lines, hide_input=True)
         return pods
 
+    @field_validator("routes", mode="after")
+    @classmethod
+    def _few_mutexes(cls, routes: Model, info: ValidationInfo) -> Model:
+        semaphores = info.data.get("semaphores", Semaphores()).model_dump(by_alias=True)
+        wrong = [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    "too_many_mutexes",
+                    "semaphores.{semaphore} is {at_once}, and this makes as many mutexes, {most} at most; set that to"
+                    " at most {most}, or this to false",
+                    {"semaphore": route.semaphore, "at_once": semaphores[route.semaphore], "most": limits.MUTEXES},
+                ),
+                loc=(route.sensor, "onePerPullRequest"),
+                input=True,
+            )
+            for family in FAMILIES
+            for route in family.routes
+            if getattr(routes, route.sensor.replace("-", "_")).one_per_pull_request
+            and semaphores[route.semaphore] > limits.MUTEXES
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(cls.__name__, wrong, hide_input=True)
+        return routes
+
     @property
     def max_body(self) -> int:
         """The largest delivery that the EventSource takes, in bytes."""
@@ -885,7 +909,7 @@ def _explain(error: ErrorDetails) -> str:
             return (
                 f"  {key}.kind: should be one of {', '.join(kinds)}, for example:\n{_command(f'{key}.kind', kinds[0])}"
             )
-        case "larger_than_the_bus" | "too_small_for_deliveries" | "faster_than_a_sensor":
+        case "larger_than_the_bus" | "too_small_for_deliveries" | "faster_than_a_sensor" | "too_many_mutexes":
             return f"  {key}: {what}"
         case "string_pattern_mismatch":
             what = "not of the right form"

@@ -173,6 +173,8 @@ def _of(schema: Mapping[str, Any], models: Mapping[str, Any], name: str = "") ->
             return _object(
                 {key: _of(value, models, key) for key, value in properties.items()}, schema.get("required", ())
             )
+        case {"type": "object", "additionalProperties": values}:
+            return st.dictionaries(st.text(), _of(values, models), max_size=3)
         case {"type": "array", "items": items}:
             return st.lists(_of(items, models, name), max_size=3)
         case {"type": "boolean"}:

@@ -129,6 +129,14 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
             " write false here",
         ),
         ({"routes": {"github-ci-failures-to-triage": {"onePerPullRequest": True}}}, "write false here"),
+        (
+            {
+                "semaphores": {"pr-validation": 51},
+                "routes": {"github-pr-to-pr-validation": {"onePerPullRequest": True}},
+            },
+            "github-to-argo:routes.github-pr-to-pr-validation.onePerPullRequest: semaphores.pr-validation is 51, and"
+            " this makes as many mutexes, 50 at most; set that to at most 50, or this to false",
+        ),
         ({"eventBus": {"kind": "kafka"}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": {}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": "native"}, "github-to-argo:eventBus"),
