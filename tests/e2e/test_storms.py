@@ -101,7 +101,7 @@ def test_no_more_run_at_once_than_the_semaphore_of_the_route_says(storm: Storm) 
     assert storm.phases.most_running() == AT_ONCE
 
 
-def test_the_newest_commit_is_validated_last(storm: Storm) -> None:
+def test_the_newest_commit_is_validated_and_none_before_an_earlier_second(storm: Storm) -> None:
     pushes = [p.delivery for p in storm.pushed]
     began = [delivery for delivery in storm.began() if delivery in pushes]
     made = [storm.ran[delivery]["metadata"]["creationTimestamp"] for delivery in began]
