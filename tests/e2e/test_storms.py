@@ -13,13 +13,13 @@ from cli.delivery import Posted
 from cli.stacks import compiled
 from cli.workflow import Workflow, delivery_of, phase_of
 from payloads import Payload, one_of_each
-from routes import FAMILIES
-from routes.compiler import SUBMITTER
+from routes import FAMILIES, limits
+from routes.compiler import SUBMITTER, compile_stack
 from routes.settings import parse_settings
 from tests.e2e.conftest import Cluster
 from tests.e2e.phases import Phases, kill, that_takes
 from tests.e2e.test_access import with_token
-from tests.e2e.test_leaked_token import LIMIT, Change, ask, both, changed, filled, put, take, workflows
+from tests.e2e.test_leaked_token import LIMIT, POLICIES, Change, ask, both, changed, filled, put, take, workflows
 from tests.e2e.text_stack import NAMESPACE, TextStack, text_stack
 from tests.routes.test_settings import MINIMAL
 
@@ -101,7 +101,7 @@ def test_no_more_run_at_once_than_the_semaphore_of_the_route_says(storm: Storm) 
     assert storm.phases.most_running() == AT_ONCE
 
 
-def test_the_newest_commit_is_validated_last(storm: Storm) -> None:
+def test_the_newest_commit_is_validated_and_none_before_an_earlier_second(storm: Storm) -> None:
     pushes = [p.delivery for p in storm.pushed]
     began = [delivery for delivery in storm.began() if delivery in pushes]
     made = [storm.ran[delivery]["metadata"]["creationTimestamp"] for delivery in began]
@@ -164,6 +164,15 @@ def sensor(stack: TextStack) -> client.ApiClient:
 def test_a_sensors_token_can_take_each_mutex_of_its_route(sensor: client.ApiClient, number: int) -> None:
     answer = ask(sensor, "POST", f"{workflows(NAMESPACE)}?dryRun=All", validation(f"pr-validation-{number}"))
     assert answer.status == 201, answer
+
+
+def test_the_api_server_takes_policies_with_as_many_mutexes_as_a_route_may_have(stack: TextStack) -> None:
+    most = {**SETTINGS, "semaphores": {"pr-validation": limits.MUTEXES}, "namespace": "most-mutexes"}
+    compiled_stack = compile_stack(FAMILIES, parse_settings(MINIMAL | most, source="test"))
+    policies = [m for m in compiled_stack.access if m["kind"] == "ValidatingAdmissionPolicy"]
+    assert f"pr-validation-{limits.MUTEXES - 1}" in str(policies)
+    answers = [ask(stack.cluster.api, "POST", f"{POLICIES}?dryRun=All", policy) for policy in policies]
+    assert {answer.status for answer in answers} == {201}, answers
 
 
 @pytest.mark.parametrize("change", MUTEXES.values(), ids=MUTEXES)
