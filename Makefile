@@ -45,8 +45,9 @@ down: $(VENV)/.ready ## End the lab; nothing of it is left
 	@$(RUN) lab down
 
 .PHONY: status
-status: $(VENV)/.ready ## What runs in the lab
-	@$(RUN) lab status
+status: $(VENV)/.ready ## What runs in the lab; make status STACK=dev: what waits, runs and went wrong in a stack
+	@$(if $(filter command line,$(origin STACK)),$(if $(filter lab,$(STACK)),$(RUN) lab exec --) \
+		$(RUN) cli status --stack $(STACK) || [ $$? != 2 ],$(RUN) lab status)
 
 .PHONY: logs
 logs: $(VENV)/.ready ## The log of one component: make logs OF=argo-events-controller

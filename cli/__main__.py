@@ -203,6 +203,34 @@ def rotate(
         typer.echo(told(rotated))
 
 
+@app.command("status")
+def status_(
+    stack: Stack = "dev",
+    for_programs: Annotated[bool, typer.Option("--json", help="Print JSON, all of it.")] = False,
+) -> None:
+    """Show what a stack does now: deliveries that wait, Workflows, rates, semaphores, what went wrong last.
+
+    Exit code 0: nothing needs you. 1: pods are missing, a route stands still, or a delivery was given up. 2: the
+    cluster cannot be asked.
+    """
+    from cli.cluster import ClusterError, connect
+    from cli.screen import as_json as status_as_json
+    from cli.screen import screen
+    from cli.status import status
+
+    try:
+        settings = read_settings(stack)
+        found = status(settings, connect(settings))
+    except (SettingsError, ClusterError) as error:
+        fail(str(error))
+    if for_programs:
+        typer.echo(json.dumps(status_as_json(found), indent=2, ensure_ascii=False))
+    else:
+        console.print(screen(found, settings))
+    if found.wrong:
+        raise typer.Exit(1)
+
+
 @app.command("dead-letters")
 def dead_letters_(
     stack: Stack = "dev",

@@ -47,7 +47,7 @@ class Cluster:
         """What the Workflows that are there say of themselves; their payloads stay where they are."""
         workflows: set[tuple[str, str]] = set()
         times: dict[str, list[datetime]] = {}
-        for workflow in self._metadata_of_workflows():
+        for workflow in self.metadata_of_workflows():
             sensor, delivery = route_of(workflow), delivery_of(workflow)
             workflows.add((sensor, delivery))
             times.setdefault(sensor, []).append(datetime.fromisoformat(workflow["metadata"]["creationTimestamp"]))
@@ -55,7 +55,7 @@ class Cluster:
 
     def names_of(self, delivery: str) -> list[str]:
         """The names of the Workflows that a delivery has started, those of reruns too."""
-        found = [w for w in self._metadata_of_workflows() if delivery_of(w) == delivery]
+        found = [w for w in self.metadata_of_workflows() if delivery_of(w) == delivery]
         return sorted(w["metadata"]["name"] for w in found)
 
     def workflow(self, name: str) -> Workflow:
@@ -93,7 +93,7 @@ class Cluster:
             raise ClusterError(f"{where} has nothing under the key {ref.key}; it has {', '.join(data) or 'no keys'}")
         return text
 
-    def _metadata_of_workflows(self) -> Iterator[Workflow]:
+    def metadata_of_workflows(self) -> Iterator[Workflow]:
         """Names, labels and annotations of what our Sensors made, page by page: a Workflow holds a whole payload."""
         path = f"/apis/{'/'.join(WORKFLOWS)}/namespaces/{self.namespace}/workflows"
         query: dict[str, Any] = {"labelSelector": ROUTE, "limit": PAGE}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from kubernetes import client
@@ -31,11 +32,14 @@ class Silent(Unknown):
 class JetStream:
     """The configuration of the engine's stream, None where there is no such stream, and what waits on each consumer.
 
-    A delivery waits that a Sensor has not acknowledged. None: the server that knows did not answer.
+    A delivery waits that a Sensor has not acknowledged. None: the server that knows did not answer. `accepted` is how
+    many deliveries the stream has ever taken; `done`, when each consumer's last one was acknowledged.
     """
 
     config: Mapping[str, Any] | None
     waiting: Mapping[str, int | None]
+    accepted: int | None = None
+    done: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def monitor_of(settings: StackSettings) -> Monitor | None:
@@ -60,6 +64,8 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
         return Unknown("eventBus.monitor is not set")
     config: Mapping[str, Any] | None = None
     waiting: dict[str, int | None] = {}
+    accepted: int | None = None
+    done: dict[str, datetime] = {}
     for _ in range(SERVERS_ASKED):
         answer = _ask(api, monitor)
         if isinstance(answer, Unknown):
@@ -67,13 +73,16 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
         streams = list(_streams(answer))
         for stream in streams:
             config = stream.get("config", config)
+            accepted = max(accepted or 0, last) if (last := stream.get("state", {}).get("last_seq")) else accepted
             for consumer in stream.get("consumer_detail") or []:
                 count = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
                 known = _leads(consumer.get("cluster"))
                 waiting[consumer["name"]] = count if known else waiting.get(consumer["name"])
+                if known and (moment := consumer.get("ack_floor", {}).get("last_active")):
+                    done[consumer["name"]] = datetime.fromisoformat(moment)
         if "meta_cluster" not in answer or (streams and None not in waiting.values()):
             break
-    return JetStream(config, waiting)
+    return JetStream(config, waiting, accepted, done)
 
 
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,6 +54,16 @@ def seen(*answers: Json, status: int = 200) -> JetStream | Unknown:
 
 def test_what_was_not_acknowledged_waits() -> None:
     assert seen(stream(consumer("a", 5, 1), consumer("b", 0))) == JetStream({"num_replicas": 1}, {"a": 6, "b": 0})
+
+
+def test_how_many_were_accepted_and_when_the_last_was_acknowledged_is_told() -> None:
+    answer = stream(
+        consumer("a", 5, ack_floor={"last_active": "2026-11-25T00:07:17.123456789Z"}), consumer("b", 0, ack_floor={})
+    )
+    answer["account_details"][0]["stream_detail"][0]["state"] = {"last_seq": 12}
+    found = seen(answer)
+    assert isinstance(found, JetStream)
+    assert (found.accepted, found.done) == (12, {"a": datetime(2026, 11, 25, 0, 7, 17, 123456, tzinfo=UTC)})
 
 
 def test_other_streams_are_none_of_the_engines() -> None:
