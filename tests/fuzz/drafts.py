@@ -90,9 +90,10 @@ def _firing() -> dict[str, Payload]:
 def _rates() -> dict[str, int]:
     """How many Workflows a minute each dependency's route starts at most."""
     return {
-        delivery.name: SETTINGS.rate(route).limit
+        delivery.name: rate.limit
         for family in FAMILIES
         for route in family.routes
+        if (rate := SETTINGS.rate(route))
         for delivery in route.deliveries
     }
 
