@@ -139,6 +139,10 @@ test: test-fast test-e2e ## Every test: the fast ones, then those on the real en
 test-fast: $(READY) engine ## The tests that need no cluster
 	@$(VENV)/bin/pytest --ignore tests/e2e
 
+.PHONY: mutation
+mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a test notice? Six minutes
+	@$(RUN) tests.mutation
+
 .PHONY: test-e2e
 ifdef WEBHOOK_URL
 test-e2e: $(READY) ## The tests on a cluster: the lab, or KUBECONFIG=… WEBHOOK_URL=… WEBHOOK_SECRET_FILE=… WORKFLOW_NAMESPACE=…

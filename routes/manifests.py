@@ -46,7 +46,7 @@ class DataFilter(Model):
     path: str
     type: Literal["string"] = "string"
     value: list[str]
-    comparator: Literal["=", "!="] = "="
+    comparator: Literal["!="] | None = None
 
 
 class ExprField(Model):

@@ -15,7 +15,7 @@ from lab.stack import LabStack
 from routes.settings import PROJECT
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_stacks import NAMESPACE, second
-from tests.engine.test_trust import ACCEPTED, OWN
+from tests.engine.guarded import ACCEPTED, OWN
 
 pytestmark = pytest.mark.lab
 

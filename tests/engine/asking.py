@@ -24,6 +24,8 @@ LARGEST_EXACT = 2**53
 """Above it the EventSource rounds whole numbers to the nearest that a float has."""
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+UNSPEAKABLE = re.compile(r"[\x00-\x07\x0b\x0e-\x1f\x7f]")
+BEYOND = re.compile("[\U00010000-\U0010ffff]")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 
@@ -74,14 +76,20 @@ def kept(body: Any) -> Any:
 
 def wrong(question: Question, outcomes: Collection[Outcome], dependencies: Iterable[str]) -> list[str]:
     """What the engine's outcomes of a question have against it, in one line each; `dependencies` are those asked."""
+    told = misfired(question, outcomes, dependencies)
+    for outcome in outcomes:
+        if outcome.passes and outcome.dependency in question.fires:
+            told += [f"{outcome.dependency}: {problem}" for problem in _problems(question, outcome)]
+    return told
+
+
+def misfired(question: Question, outcomes: Collection[Outcome], dependencies: Iterable[str]) -> list[str]:
+    """What the outcomes' filters alone have against them."""
     told = [f"{o.dependency}: an error, and the payload in the log: {o.error}" for o in outcomes if o.error]
     fired = sorted(outcome.dependency for outcome in outcomes if outcome.passes)
     expected = sorted(set(question.fires) & set(dependencies))
     if fired != expected:
         told.append(f"fires {', '.join(fired) or 'nothing'}; expected {', '.join(expected) or 'nothing'}")
-    for outcome in outcomes:
-        if outcome.passes and outcome.dependency in question.fires:
-            told += [f"{outcome.dependency}: {problem}" for problem in _problems(question, outcome)]
     return told
 
 
@@ -112,7 +120,12 @@ def _problems(question: Question, outcome: Outcome) -> Iterator[str]:
     live = [name for name, value in (metadata["annotations"] | parameters).items() if "{{" in value]
     if live:
         yield f"substituted by Argo Workflows: {', '.join(live)}"
+    lost = [name for name, value in (metadata["annotations"] | parameters).items() if UNSPEAKABLE.search(value)]
+    if lost:
+        yield f"fails the Workflow, since Argo Workflows quotes it as no JSON: {', '.join(lost)}"
     event = parameters.pop("event")
+    if BEYOND.search(event):
+        yield "beyond U+FFFF, where it is not for every Go to say what it can hand on"
     if not _same(event, question.payload.body):
         yield f"another event than was sent: {event[:200]}"
     if expected.name is not None and metadata["name"] != expected.name:

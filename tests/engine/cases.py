@@ -958,6 +958,10 @@ TASKS: tuple[tuple[str, str], ...] = (
     ("task 7up", "7up"),
     ("task x-1-y", "x-1-y"),
     ("task a_1", "a_1"),
+    ("task 7Up", "7Up"),
+    ("task 4_x", "4_x"),
+    ("task 7-x", "7-x"),
+    ("task v22", "v22"),
     ("task A_b-C1_d-E", "A_b-C1_d-E"),
     ("task id5", "id5"),
     ("task ideas2", "ideas2"),
@@ -968,6 +972,7 @@ TASKS: tuple[tuple[str, str], ...] = (
     ("task: 0", "0"),
     ("task: null", "null"),
     ("task: hard", "hard"),
+    ("task: fixLogin", "fixLogin"),
     ("(task: fix-login)", "fix-login"),
     ("my-task: 9", "9"),
     ("x.task: 4", "4"),
@@ -1074,6 +1079,12 @@ def task_ids() -> Iterator[Question]:
         fires=by("issues"),
     )
     yield Question(
+        name="ic: a task in the issue's body",
+        why="the requirements say comment or title",
+        payload=BASE["ic"].but(issue__body="task: T-1"),
+        fires=by("ic"),
+    )
+    yield Question(
         name="pr: a task in the body and the branch",
         why="the requirements say comment or title",
         payload=BASE["pr"].but(pull_request__body="task: T-1", pull_request__head__ref="task-7"),
@@ -1108,6 +1119,11 @@ HOSTILE: Mapping[str, tuple[str, str]] = {
     "backslashes": ("\\ \\\\ \\n \\u0041 \\{{", "\\ \\\\ \\n \\u0041 \\{ { "),
     "markup": ("<script>&amp;</script>", "<script>&amp;</script>"),
     "control characters": ("\x00\x01\x1b[31m\x7f\u0085", "\ufffd\ufffd\ufffd[31m\ufffd\u0085"),
+    "all that fails a Workflow": ("\x07\x0b\x0e\x1f\U000e0067\U0010ffff", "\ufffd" * 6),
+    "beyond U+FFFF": (
+        "\U00010000\U0001d165\U0001d7d8\U00010100\U0001f419\b\f",
+        "\U00010000\U0001d165\U0001d7d8\U00010100\U0001f419\b\f",
+    ),
     "line ends": ("a\r\nb\u2028c\u2029d", "a\r\nb\u2028c\u2029d"),
     "emoji": ("🐙👩‍👩‍👧 é 日本", "🐙👩‍👩‍👧 é 日本"),
     "right to left": ("\u202eabc\u202c\ufeff", "\u202eabc\u202c\ufeff"),
@@ -1243,6 +1259,27 @@ def numbers() -> Iterator[Question]:
                 payload=payload,
                 fires=started(dependency, {parameter: ""}, labels={parameter: ""}),
             )
+        for nothing in (-1, 0.5, 0, "abc"):
+            yield Question(
+                name=f"{dependency}: number {nothing!r}",
+                why="no pull request and no issue has it: a label with a minus would fail the Workflow",
+                payload=BASE[dependency].but(**{path.replace(".", "__"): nothing}),
+                fires=started(dependency, {parameter: ""}, labels={parameter: ""}),
+            )
+    on_one = {"url": "https://api.github.com/repos/Codertocat/Hello-World/pulls/1000000"}
+    for sent, text in ((1_000_000, "1000000"), (1, "1"), (0.5, "")):
+        yield Question(
+            name=f"ic: on pull request {sent}",
+            why="then the issue's number is the pull request's",
+            payload=BASE["ic"].but(issue__pull_request=on_one, issue__number=sent),
+            fires=by("ic", pr=text, issue=text, labels={"pr": text, "issue": text}),
+        )
+    yield Question(
+        name="ic: numbers where texts are",
+        why="all values are texts",
+        payload=BASE["ic"].but(comment__body=7, repository__name=8, sender__login=9),
+        fires=by("ic", commentBody="7", repo="8", annotations={"sender": "9"}),
+    )
     for value in (2**53, 2**53 + 1, 2**63 - 1, 2**64 + 1, -(2**53) - 1, 0.5, 1e300, -0.0, 1.0):
         for dependency in BASE:
             yield Question(
@@ -1306,6 +1343,7 @@ IDS = (
     ("0b989ba4-242f-11e5-81e1-c7b6966d2516", True),
     ("a", True),
     ("7", True),
+    ("ab", True),
     ("a-1", True),
     ("a" * 40, True),
     ("z09-" * 9 + "z09z", True),
@@ -1325,6 +1363,7 @@ IDS = (
     ("{{", False),
     ("{{=1+1}}", False),
     ("{{{", False),
+    ("a\u20ac", False),
     ("null", True),
     ("é" * 999 + "a", False),
     ("é" * 1000 + "a", False),
@@ -1358,6 +1397,7 @@ REPOSITORIES = (
     ("a b/c  d", "a-b.c-d"),
     ("a\n{{x}}/b", "a-x-.b"),
     ("a/b/c", "a.b.c"),
+    ("a--b/c", "a--b.c"),
     ("a" * 63, "a" * 63),
     ("a" * 64, "a" * 63),
     ("a" * 62 + "/bc", "a" * 62),

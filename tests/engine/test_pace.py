@@ -18,7 +18,7 @@ def test_each_route_keeps_the_pace_of_the_requirements(engine: Engine, stack: Co
     [
         Limits("pr-validation", every=50, patience=595_000),
         Limits("pr-validation", every=3000, patience=590_000),
-        Limits("pr-validation", every=3000, patience=605_000),
+        Limits("pr-validation", every=3000, patience=600_000),
         Limits("another", every=3000, patience=595_000),
     ],
 )

@@ -19,7 +19,94 @@ class Explanation:
     test: str = ""
 
 
-EXPLANATIONS: tuple[Explanation, ...] = ()
+TAKEN = "tests/e2e/test_deliveries.py::test_a_delivery_becomes_one_workflow_that_succeeds"
+
+COMMIT = r"metadata\.annotations(\.github-to-argo/(sha|ref|url))?"
+PR_LABEL = r"metadata\.labels\.github-to-argo/pr"
+ISSUE_LABEL = r"metadata\.labels\.github-to-argo/issue"
+URL = r"metadata\.annotations\.github-to-argo/url"
+WRITTEN = {
+    "github-[a-z-]+": (
+        r"metadata\.name",
+        r"metadata\.labels\.github-to-argo/(event|repository)",
+        r"metadata\.annotations\.github-to-argo/(delivery|sender)",
+        r"parameter\.(event|owner|repo)\.value",
+    ),
+    "github-pr-to-pr-validation": (PR_LABEL, COMMIT, r"parameter\.(pr|branch|taskId)\.value"),
+    "github-issue-comment-to-rex": (
+        PR_LABEL,
+        ISSUE_LABEL,
+        URL,
+        r"parameter\.(pr|issue|includeComments|commentBody|taskId)\.value",
+    ),
+    "github-pr-review-comment-to-rex": (
+        PR_LABEL,
+        COMMIT,
+        r"parameter\.(pr|branch|includeComments|commentBody|taskId)\.value",
+    ),
+    "github-ci-failures-to-triage": (COMMIT,),
+    "github-issues-to-implementation": (ISSUE_LABEL, URL, r"parameter\.(issue|taskId)\.value"),
+    "github-push-merge-to-orchestrator": (COMMIT, r"parameter\.branch\.value"),
+}
+"""What each delivery of a Sensor writes into its Workflow, whatever stood there."""
+
+EXPLANATIONS = (
+    *(
+        Explanation(
+            of=rf"^{sensor}: Workflow ({'|'.join(places)}): (another text|removed)$",
+            why=f"every delivery writes it, be it empty ({sensor})",
+        )
+        for sensor, places in WRITTEN.items()
+    ),
+    Explanation(
+        of=r" filter \[body\.[\w.]+\] (=|!=)( \(\d\))? value 0: without [\^$] at \d+$",
+        why="compared is the JSON text of a list of one, whose brackets can only be its ends: one anchor would do",
+    ),
+    Explanation(
+        of=r"^github-(pr-to-pr-validation|issue-comment-to-rex|pr-review-comment-to-rex|issues-to-implementation): "
+        r"triggers\.0\.template\.conditions: removed$",
+        why="the engine then wants all dependencies, of which there is one",
+    ),
+    Explanation(of=r"^github-[a-z-]+: eventBusName: ", why="nothing comes from another EventBus", test=TAKEN),
+    Explanation(
+        of=r"k8s\.operation: patch for update$",
+        why="the Sensors' account may not patch",
+        test="tests/e2e/test_access.py::test_an_account_may_do_its_work_and_else_what_anyone_may",
+    ),
+    Explanation(
+        of=r"^github-es: github\.main\.webhook\.(endpoint: another text|method: (another text|removed))$",
+        why="nothing is answered under another path or method",
+        test=TAKEN,
+    ),
+    Explanation(
+        of=r"^github-es: github\.main\.webhookSecret\.(name|key): ",
+        why="the EventSource does not start without its secret",
+        test=TAKEN,
+    ),
+    Explanation(
+        of=r"^github-es: github\.main\.(organizations\.0|events\.\d+|contentType): (another text|removed)$",
+        why="the engine makes no hooks, since it has no token: who makes them reads it here",
+        test="tests/routes/test_compiler.py::test_a_route_that_is_off_has_no_sensor_and_its_events_are_not_asked_for",
+    ),
+    Explanation(
+        of=r"writes name src dataTemplate: (without \| default \"\"|without \| toString|nothing for toString) at \d+$",
+        why="the EventSource writes the header into every body, as a text, empty where there is none",
+    ),
+    Explanation(
+        of=r"^github-issue-comment-to-rex: ic writes taskId src dataTemplate: nothing for toString at 332$",
+        why="a title that is no text has no task id: to the engine an error is empty too",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: 2 for 1 at (214|267)$",
+        why="any number below 0 means all of them",
+    ),
+    Explanation(
+        of=r"(\[body\.repository\.full_name\] = value 0: without \" at 18"
+        r"|head_branch\] (=|!=)( \(2\))? value 0: without \" at (11|17)"
+        r"|\[body\.ref\] !=( \(2\))? value 0: without \" at (21|28))$",
+        why="a pattern that ends with `*` takes the quote in, which is always there",
+    ),
+)
 
 
 def sort_out(

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, TypeVar
 
 from cli.delivery import signature
 from cli.engine import Delivery, Engine, EngineError, Outcome, Taken
-from routes.compiler import CompiledStack
 from routes.manifests import Manifest
-from tests.engine.asking import Question, unheard, wrong
+from tests.engine.asking import Question, misfired, unheard, wrong
 from tests.engine.pace import wrong_pace
-from tests.mutation.mutants import Mutant
+from tests.engine.test_limits import filled
+from tests.mutation.mutants import Gone, Mutant
+from tests.mutation.suites import Suite
 
 SECRET = "s3cret"
-TOGETHER = 40
-"""Mutants in one request."""
+LARGEST = 262_144
+"""The largest body that is taken, in bytes: 256 KiB."""
+
 ANSWERS = 800
 """Workflows in one answer, about: each has its whole event in it."""
+
+Answer = Sequence[Outcome] | str
+"""Outcomes, or why there are none."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -37,139 +40,177 @@ class Death:
 
 @dataclass
 class Judge:
-    """Asks the engine, and starts it anew where a mutant ends it. `questions` by the name of their check."""
+    """Asks the engine what the questions of a suite have against mutants. Starts it anew where a mutant ends it."""
 
-    stack: CompiledStack
-    questions: Mapping[str, Sequence[Question]]
-    _engine: Engine = field(default_factory=Engine)
-    _killed: Counter[str] = field(default_factory=Counter)
+    suite: Suite
+    _engine: Engine = field(default_factory=lambda: Engine().__enter__())
+    _killed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _deliveries: dict[str, Delivery] = field(default_factory=dict)
 
-    def __enter__(self) -> Self:
-        self._engine.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._engine.__exit__(kind, error, tb)
-
-    def sensors(self, mutants: Iterable[Mutant]) -> dict[Mutant, Death | None]:
-        """What becomes of each mutant of one Sensor."""
-        told: dict[Mutant, Death | None] = dict.fromkeys(mutants)
-        for check in (self._validated, self._paced, self._answered, self._heard):
-            for mutant, death in check([mutant for mutant, death in told.items() if not death]):
-                told[mutant] = death
-        return told
-
-    def event_sources(self, mutants: Iterable[Mutant]) -> dict[Mutant, Death | None]:
-        """What becomes of each mutant of the EventSource."""
-        told: dict[Mutant, Death | None] = dict.fromkeys(mutants)
-        told |= dict(self._validated(list(told)))
-        for mutant in [mutant for mutant, death in told.items() if not death]:
-            told[mutant] = self._passed_on(mutant) or self._signed(mutant)
-        return told
+    def told(self, mutants: Sequence[Mutant]) -> list[Death | None]:
+        """What becomes of each mutant; they are of one object, and of one dependency if any."""
+        deaths: dict[Mutant, Death | None] = dict.fromkeys(mutants)
+        checks: tuple[Callable[[Sequence[Mutant]], Iterator[tuple[Mutant, Death]]], ...]
+        if mutants[0].whole["kind"] == "Sensor":
+            checks = (self._validated, self._paced, self._answered, self._heard)
+        else:
+            checks = (self._validated, self._passed_on)
+        for check in checks:
+            for mutant, death in check([mutant for mutant, death in deaths.items() if not death]):
+                deaths[mutant] = death
+        return list(deaths.values())
 
     # --- Sensors
 
     def _validated(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
-        answers = self._each(mutants, lambda engine, manifests: engine.validate(manifests))
-        for mutant, answer in zip(mutants, answers, strict=True):
+        for mutant, answer in self._each(mutants, lambda engine, manifests: engine.validate(manifests)):
             if said := str(answer):
                 yield mutant, Death("the controller's validation", said)
 
     def _paced(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
-        answers = self._each(mutants, lambda engine, manifests: engine.limits(manifests))
-        for mutant, answer in zip(mutants, answers, strict=True):
+        for mutant, answer in self._each(mutants, lambda engine, manifests: engine.limits(manifests)):
             if isinstance(answer, EngineError):
                 yield mutant, Death("the Sensor begins", str(answer))
             elif said := wrong_pace([answer]):
                 yield mutant, Death("pace", said[0])
 
     def _answered(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
-        checks = {question: check for check, questions in self.questions.items() for question in questions}
-        for mutant_of, group in _grouped(mutants):
-            # Deliveries that fire another dependency do not see what one of them writes.
-            seen = [question for question in checks if not mutant_of or mutant_of in question.fires]
-            for together in _batched(group, TOGETHER):
-                for mutant, (question, said) in self._asked(together, seen):
-                    self._killed[question.name] += 1
-                    yield mutant, Death(checks[question], f"{question.name}: {said}")
-
-    def _asked(
-        self, mutants: Sequence[Mutant], questions: Sequence[Question]
-    ) -> Iterator[tuple[Mutant, tuple[Question, str]]]:
-        """Those that answer a question wrongly. First come the questions that others failed; few, then more."""
-        alive = list(mutants)
-        asked, size = 0, 4
-        questions = sorted(questions, key=lambda question: -self._killed[question.name])
+        """Those that answer a question wrongly. First comes the question that most others failed; then more."""
+        if not mutants:
+            return
+        of = mutants[0].dependency
+        questions = sorted(
+            self._questions(mutants[0]), key=lambda q: (-self._killed[of, q[1].name], of not in q[1].fires)
+        )
+        alive, asked, size = list(mutants), 0, 1
         while alive and asked < len(questions):
             some = questions[asked : asked + size]
-            dead: dict[Mutant, tuple[Question, str]] = {}
-            for question, answers in zip(some, self._answers(alive, some), strict=True):
+            dead: dict[Mutant, Death] = {}
+            for (check, question), answers in zip(some, self._outcomes(alive, [q for _, q in some]), strict=True):
                 for mutant, answer in zip(alive, answers, strict=True):
-                    problems = [answer] if isinstance(answer, str) else wrong(question, answer, _dependencies(mutant))
+                    problems = [answer] if isinstance(answer, str) else _wrong(question, answer, mutant)
                     if problems and mutant not in dead:
-                        dead[mutant] = (question, problems[0])
+                        self._killed[of, question.name] += 1
+                        dead[mutant] = Death(check, f"{question.name}: {problems[0]}")
             yield from dead.items()
             alive = [mutant for mutant in alive if mutant not in dead]
             asked += size
             size = max(4, min(size * 2, ANSWERS // max(1, len(alive))))
 
+    def _outcomes(self, mutants: Sequence[Mutant], questions: Sequence[Question]) -> list[list[Answer]]:
+        """For each question each mutant's outcomes, or why there are none.
+
+        Of a trigger's parameters only the changed one is evaluated, which is quick; what it writes differently from the
+        parameter as it is, is then written into the Workflow of the whole Sensor.
+        """
+        if _of_filters(mutants[0]):
+            return self._answers([_writing(mutant.manifest, []) for mutant in mutants], questions)
+        if mutants[0].shown_by != "fired":
+            return self._answers([mutant.manifest for mutant in mutants], questions)
+        whole, changed = mutants[0].whole, [mutant.parameter for mutant in mutants]
+        alone = {i: _writing(whole, [i]) for i in changed}
+        manifests = [
+            _writing(m.manifest, [] if m.value is Gone.REMOVED and len(m.path) == 7 else [m.parameter]) for m in mutants
+        ]
+        answers = self._answers([*manifests, *alone.values(), whole], questions)
+        return [
+            [
+                _joined(answer, of[len(manifests) + list(alone).index(i)], of[-1])
+                for answer, i in zip(of, changed, strict=False)
+            ]
+            for of in answers
+        ]
+
+    def _questions(self, mutant: Mutant) -> list[tuple[str, Question]]:
+        """Those that can show a change like this one, with the check that each belongs to."""
+        every = [(check, question) for check, questions in self.suite.questions.items() for question in questions]
+        match mutant.shown_by:
+            case "any":
+                return every
+            case "event":
+                event = _event(mutant)
+                return [(check, question) for check, question in every if question.payload.event == event]
+            case "fired":
+                return [(check, question) for check, question in every if mutant.dependency in question.fires]
+            case "whole":
+                names = _dependencies_of(mutant.whole)
+                return [(c, q) for c, q in every if c == every[0][0] and not q.fires.keys().isdisjoint(names)]
+
     def _answers(
-        self, mutants: Sequence[Mutant], questions: Sequence[Question], *, refuses: bool = False
-    ) -> list[list[Sequence[Outcome] | str]]:
-        """For each question each mutant's outcomes, or why there are none."""
-        deliveries = [question.delivery for question in questions]
+        self, sensors: Sequence[Manifest], questions: Sequence[Question], *, refuses: bool = False
+    ) -> list[list[Answer]]:
+        """For each question each Sensor's outcomes, or why there are none."""
+        deliveries = [self._delivery(question) for question in questions]
+        stack = self.suite.stack
         try:
-            taken = self._deliver(deliveries, [mutant.manifest for mutant in mutants], refuses)
+            taken = self._ask(
+                lambda engine, to: engine.deliver(stack, deliveries, refuses=refuses, sensors=to), sensors
+            )
         except EngineError as error:
             taken = [Taken(0, str(error))]
         if all(answer.status == 200 for answer in taken):
             return [list(answer.sensors) for answer in taken]
-        if len(mutants) == 1:
+        if len(sensors) == 1:
             return [[next(answer.text for answer in taken if answer.status != 200)]] * len(questions)
         # One of them ends the engine, or what it does with a delivery: for all.
-        alone = [self._answers([mutant], questions, refuses=refuses) for mutant in mutants]
+        alone = [self._answers([sensor], questions, refuses=refuses) for sensor in sensors]
         return [[answers[i][0] for answers in alone] for i in range(len(questions))]
 
-    def _deliver(self, deliveries: Sequence[Delivery], sensors: Sequence[Manifest], refuses: bool) -> list[Taken]:
-        def deliver(engine: Engine, to: Sequence[Manifest]) -> list[Taken]:
-            return engine.deliver(self.stack, deliveries, refuses=refuses, sensors=to)
-
-        return self._ask(deliver, sensors)
-
     def _heard(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
-        questions = next(iter(self.questions.values()))
-        for together in _batched(mutants, TOGETHER):
-            for question, answers in zip(questions, self._answers(together, questions, refuses=True), strict=True):
-                for mutant, answer in zip(together, answers, strict=True):
+        if mutants and mutants[0].shown_by == "whole":
+            questions = [question for _, question in self._questions(mutants[0])]
+            for question, answers in zip(
+                questions, self._answers([m.manifest for m in mutants], questions, refuses=True), strict=True
+            ):
+                for mutant, answer in zip(mutants, answers, strict=True):
                     if said := [answer] if isinstance(answer, str) else unheard(question, answer):
                         yield mutant, Death("an API server that refuses", said[0])
 
-    # --- EventSources
+    def _delivery(self, question: Question) -> Delivery:
+        if question.name not in self._deliveries:
+            self._deliveries[question.name] = question.delivery
+        return self._deliveries[question.name]
 
-    def _passed_on(self, mutant: Mutant) -> Death | None:
+    # --- The EventSource
+
+    def _passed_on(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
+        for mutant in mutants:
+            if death := self._lost(mutant) or self._signed(mutant) or self._sized(mutant):
+                yield mutant, death
+
+    def _lost(self, mutant: Mutant) -> Death | None:
         """Whether each of the first check's deliveries, signed as GitHub does, reaches its Sensor."""
-        questions = next(iter(self.questions.values()))
-        for question, taken in zip(questions, self._through(mutant, questions, SECRET), strict=True):
-            outcomes = [outcome for of in taken.sensors for outcome in of]
-            every = {name for of in self.stack.all_sensors() for name in _dependencies_of(of)}
-            if said := [taken.text] if taken.status != 200 else wrong(question, outcomes, every):
+        questions = next(iter(self.suite.questions.values()))
+        every = {name for of in self.suite.stack.all_sensors() for name in _dependencies_of(of)}
+        taken = self._through(mutant, [self._delivery(question) for question in questions], SECRET)
+        for question, answer in zip(questions, taken, strict=True):
+            outcomes = [outcome for of in answer.sensors for outcome in of]
+            if said := [answer.text] if answer.status != 200 else wrong(question, outcomes, every):
                 return Death("deliveries reach the Sensors", f"{question.name}: {said[0]}")
         return None
 
     def _signed(self, mutant: Mutant) -> Death | None:
         """Whether what is signed with another secret is refused."""
-        questions = next(iter(self.questions.values()))[:1]
-        (taken,) = self._through(mutant, questions, "another")
+        question = next(iter(self.suite.questions.values()))[0]
+        (taken,) = self._through(mutant, [self._delivery(question)], "another")
         return None if taken.status == 400 else Death("signatures", f"a wrong one is answered {taken.status}")
 
-    def _through(self, mutant: Mutant, questions: Sequence[Question], secret: str) -> list[Taken]:
-        deliveries = [
+    def _sized(self, mutant: Mutant) -> Death | None:
+        """Whether the largest body is taken, and one of a byte more is not."""
+        headers = {"Content-Type": "application/json", "X-GitHub-Event": "ping"}
+        bodies = (filled(b"x", LARGEST), filled(b"x", LARGEST + 1))
+        deliveries = [Delivery(name="largest", headers=headers, body=body) for body in bodies]
+        found = [taken.status for taken in self._through(mutant, deliveries, SECRET)]
+        return None if found == [200, 400] else Death("sizes", f"the largest and one of a byte more: {found}")
+
+    def _through(self, mutant: Mutant, deliveries: Sequence[Delivery], secret: str) -> list[Taken]:
+        signed = [
             replace(d, headers=d.headers | {"X-Hub-Signature-256": signature(secret.encode(), d.body)})
-            for d in (question.delivery for question in questions)
+            for d in deliveries
         ]
-        stack = replace(self.stack, event_source=mutant.manifest)
+        stack = replace(self.suite.stack, event_source=mutant.manifest)
         try:
-            return self._ask(lambda engine, to: engine.deliver(to, deliveries, secret=SECRET), stack)
+            return self._ask(lambda engine, to: engine.deliver(to, signed, secret=SECRET), stack)
         except EngineError as error:
             return [Taken(0, str(error))] * len(deliveries)
 
@@ -177,18 +218,18 @@ class Judge:
 
     def _each(
         self, mutants: Sequence[Mutant], ask: Callable[[Engine, list[Manifest]], Sequence[T]]
-    ) -> Iterator[T | EngineError]:
+    ) -> Iterator[tuple[Mutant, T | EngineError]]:
         """One answer for each mutant, asked together where the engine bears it."""
-        for together in _batched(mutants, TOGETHER):
-            manifests = [mutant.manifest for mutant in together]
-            try:
-                yield from self._ask(ask, manifests)
-            except EngineError:
-                for manifest in manifests:
-                    try:
-                        yield from self._ask(ask, [manifest])
-                    except EngineError as error:
-                        yield error
+        manifests = [mutant.manifest for mutant in mutants]
+        try:
+            yield from zip(mutants, self._ask(ask, manifests), strict=True)
+        except EngineError:
+            for mutant, manifest in zip(mutants, manifests, strict=True):
+                try:
+                    (answer,) = self._ask(ask, [manifest])
+                    yield mutant, answer
+                except EngineError as error:
+                    yield mutant, error
 
     def _ask(self, question: Callable[[Engine, U], T], about: U) -> T:
         try:
@@ -199,21 +240,58 @@ class Judge:
             raise
 
 
-def _dependencies(mutant: Mutant) -> list[str]:
-    return _dependencies_of(mutant.manifest)
+def _of_filters(mutant: Mutant) -> bool:
+    return mutant.shown_by in ("any", "event")
+
+
+def _writing(sensor: Manifest, parameters: Sequence[int]) -> Manifest:
+    """The Sensor with these of its trigger's parameters only."""
+    (trigger,) = sensor["spec"]["triggers"]
+    k8s = trigger["template"]["k8s"]
+    fewer = k8s | {"parameters": [k8s["parameters"][i] for i in parameters]}
+    changed = trigger | {"template": trigger["template"] | {"k8s": fewer}}
+    return sensor | {"spec": sensor["spec"] | {"triggers": [changed]}}
+
+
+def _joined(changed: Answer, alone: Answer, whole: Answer) -> Answer:
+    """A Sensor's outcomes, where those of one parameter are `changed` and were `alone` before."""
+    if isinstance(changed, str) or isinstance(alone, str) or isinstance(whole, str):
+        return changed
+    joined = []
+    for now, before, of in zip(changed, alone, whole, strict=True):
+        whole_object = _grafted(of.object, before.object, now.object) if now.object else None
+        joined.append(replace(now, object=whole_object))
+    return joined
+
+
+def _grafted(onto: Any, before: Any, after: Any) -> Any:
+    """`onto`, with what `after` has otherwise than `before`."""
+    if after == before:
+        return onto
+    match onto, before, after:
+        case dict(), dict(), dict():
+            kept = {key: value for key, value in onto.items() if key in after or key not in before}
+            new = {key: _grafted(onto.get(key), before.get(key), value) for key, value in after.items()}
+            return kept | {key: value for key, value in new.items() if key in onto or after[key] != before.get(key)}
+        case list(), list(), list() if len(onto) == len(before) == len(after):
+            return [_grafted(*of) for of in zip(onto, before, after, strict=True)]
+    return after
+
+
+def _event(mutant: Mutant) -> str:
+    (of,) = (d for d in mutant.whole["spec"]["dependencies"] if d["name"] == mutant.dependency)
+    pattern: str = of["filters"]["data"][0]["value"][0]
+    return pattern.strip("^$")
+
+
+def _wrong(question: Question, outcomes: Sequence[Outcome], mutant: Mutant) -> list[str]:
+    if _of_filters(mutant):
+        return misfired(question, outcomes, _dependencies_of(mutant.manifest))
+    try:
+        return wrong(question, outcomes, _dependencies_of(mutant.manifest))
+    except (LookupError, TypeError, AttributeError) as error:
+        return [f"what it made is no Workflow: {error!r}"]  # a test that raises is one that fails
 
 
 def _dependencies_of(sensor: Manifest) -> list[str]:
     return [dependency["name"] for dependency in sensor["spec"]["dependencies"]]
-
-
-def _grouped(mutants: Iterable[Mutant]) -> Iterator[tuple[str, list[Mutant]]]:
-    for dependency, group in itertools.groupby(
-        sorted(mutants, key=lambda mutant: mutant.dependency), key=lambda mutant: mutant.dependency
-    ):
-        yield dependency, list(group)
-
-
-def _batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 Changes = Iterator[tuple[str, str]]
 
 PIECE = re.compile(
-    r"""\\. | \[(?:\\.|[^\]\\])+\] | \{\d*,?\d*\} | \(\?[a-z]+\) | \(\?: | [A-Za-z0-9_:=,'/]+ | .""", re.X | re.S
+    r"""\\. | \[(?:\\.|[^\]\\])+\] | \{\d*,?\d*\} | \(\?[a-z]+\) | \(\?i?: | [A-Za-z0-9_:=,'/-]+ | .""", re.X | re.S
 )
 """A piece of a regular expression; plain characters together are one."""
 
-RANGE = re.compile(r"\\.|[^\\]-[^\\]|[^\\]", re.S)
+CHARACTER = r"(?:\\x\{[0-9a-f]+\}|\\x[0-9a-f]{2}|\\p[A-Z]|\\.|[^\\])"
+RANGE = re.compile(rf"{CHARACTER}-{CHARACTER}|{CHARACTER}", re.S)
 """A member of a character class."""
 
 
@@ -24,9 +25,11 @@ def regex(pattern: str) -> Changes:
     """A regular expression without each of its pieces, alternatives and members of classes."""
     for match in PIECE.finditer(pattern):
         piece, rest = match.group(), (pattern[: match.start()], pattern[match.end() :])
-        if piece in ("(", ")", "(?:", "|"):
-            continue
         at = f"{piece} at {match.start()}"
+        if piece == "(?i:":
+            yield f"(?: for {at}", "(?:".join(rest)
+        if piece in ("(", ")", "(?:", "(?i:", "|"):
+            continue
         yield f"without {at}", "".join(rest)
         if piece.startswith("[") and piece not in (r"[",):
             yield from _class(piece, at, rest)
@@ -56,7 +59,7 @@ def _alternatives(pattern: str) -> Changes:
     bars: list[tuple[int, int, list[int]]] = []
     for match in PIECE.finditer(pattern):
         match match.group():
-            case "(" | "(?:":
+            case "(" | "(?:" | "(?i:":
                 groups.append((match.end(), []))
             case ")":
                 begin, at = groups.pop()
@@ -92,6 +95,11 @@ def path(text: str) -> Changes:
             places[i], places[i + 1] = places[i + 1], places[i]
             yield f"{places[i]} before {places[i + 1]}", f"[{','.join(places)}]{inner[2] or ''}"
             places[i], places[i + 1] = places[i + 1], places[i]
+    yield from key(text)
+
+
+def key(text: str) -> Changes:
+    """The static value in a path, if it has one."""
     if '!""' in text:
         yield 'another text for !""', text.replace('!""', '!"x"')
         yield 'null for !""', text.replace('!""', "!null")
@@ -111,9 +119,10 @@ def expression(text: str) -> Changes:
     for match in re.finditer(r"'([^']*)'", text):
         for what, other in (("another text", f"'{match[1]}x'"), ("no text", "''")):
             yield f"{what} for {match.group()}", text[: match.start()] + other + text[match.end() :]
-    for match in re.finditer(r"==", text):
-        for other in ("!=", "=~", "<"):
-            yield f"{other} for == at {match.start()}", text[: match.start()] + other + text[match.end() :]
+    for match in re.finditer(r"[!=]=", text):
+        for other in {"==": ("!=", "=~", "<"), "!=": ("==",)}[match.group()]:
+            at = f"{match.group()} at {match.start()}"
+            yield f"{other} for {at}", text[: match.start()] + other + text[match.end() :]
     for match in re.finditer(r" \+ \w+", text):
         yield f"without{match.group()}", text[: match.start()] + text[match.end() :]
     for name, other in (("ref", "branch"), ("branch", "ref")):
@@ -123,13 +132,14 @@ def expression(text: str) -> Changes:
 
 
 def conditions(text: str) -> Changes:
-    """What is joined by `||`: each operand dropped, each joint an `&&`."""
-    operands = text.split(" || ")
+    """What is joined by `||`, or by `&&`: each operand dropped, each joint the other."""
+    joint, other = (" && ", " || ") if " && " in text else (" || ", " && ")
+    operands = text.split(joint)
     for i, operand in enumerate(operands):
         if len(operands) > 1:
-            yield f"without {operand}", " || ".join(operands[:i] + operands[i + 1 :])
+            yield f"without {operand}", joint.join(operands[:i] + operands[i + 1 :])
     for i in range(1, len(operands)):
-        yield f"&& before {operands[i]}", " || ".join(operands[:i]) + " && " + " || ".join(operands[i:])
+        yield f"{other.strip()} before {operands[i]}", joint.join(operands[:i]) + other + joint.join(operands[i:])
 
 
 TOKEN = re.compile(
@@ -152,9 +162,14 @@ OTHER_WORDS = {
 }
 
 
-def template(text: str, *, pieces: Callable[[str], bool] = lambda _: True) -> Changes:
-    """A Go template: each pipe, path, text, number and word; `pieces`: of which regular expressions each piece too."""
-    for kind, start, end, before in _tokens(text):
+def template(text: str, known: set[str], *, pieces: Callable[[str], bool] = lambda _: True) -> Changes:
+    """A Go template: each path and text around actions; of each action also each pipe, quoted text, number and word.
+
+    `known` are the actions, but for their paths, that were changed in full before; it grows. `pieces`: of which regular
+    expressions each piece too.
+    """
+    before_this = frozenset(known)
+    for kind, start, end, before, action in _tokens(text):
         token = text[start:end]
 
         def put(other: str, start: int = start, end: int = end) -> str:
@@ -165,16 +180,19 @@ def template(text: str, *, pieces: Callable[[str], bool] = lambda _: True) -> Ch
             case "text":
                 yield f"without {at}", put("")
                 yield f"{token}x at {start}", put(f"{token}x")
+            case "path":
+                for what, moved in _moved(token.removeprefix(".Input.")):
+                    yield f"{what} at {start}", put(f".Input.{moved}")
+            case _ if action in before_this:
+                continue
             case "string":
                 quote, inner = token[0], token[1:-1]
-                yield f"no text for {at}", put(quote * 2)
+                if inner:
+                    yield f"no text for {at}", put(quote * 2)
                 yield f"another text for {at}", put(f"{quote}{inner}x{quote}")
                 if before in ("regexMatch", "regexReplaceAll", "regexFind", ":=") and pieces(inner):
                     for what, other in regex(inner):
                         yield f"{what} of the expression at {start}", put(f"{quote}{other}{quote}")
-            case "path":
-                for what, moved in _moved(token.removeprefix(".Input.")):
-                    yield f"{what} at {start}", put(f".Input.{moved}")
             case "number":
                 for number in (int(token) - 1, int(token) + 1):
                     yield f"{number} for {at}", put(str(number))
@@ -188,30 +206,41 @@ def template(text: str, *, pieces: Callable[[str], bool] = lambda _: True) -> Ch
             case "pipe":
                 stage = _stage(text, start)
                 yield f"without {text[start:stage].strip()} at {start}", put("", end=stage)
+        known.add(action)
 
 
-def _tokens(text: str) -> Iterator[tuple[str, int, int, str]]:
-    """Each token with its kind, its place and the word before it. What is outside of actions is `text`."""
+def _tokens(text: str) -> Iterator[tuple[str, int, int, str, str]]:
+    """Each token with its kind, its place, the word before it and its action, without paths.
+
+    What is outside of actions is `text`.
+    """
     at = 0
     while at < len(text):
         opening = text.find("{{", at)
         if opening != at:
             end = len(text) if opening < 0 else opening
-            yield "text", at, end, ""
+            yield "text", at, end, "", ""
             at = end
             continue
-        at, before = at + 2, ""
-        while at < len(text):
-            match = TOKEN.match(text, at)
-            assert match and match.lastgroup, text[at:]
-            at = match.end()
-            if match.lastgroup == "end":
-                break
-            yield match.lastgroup, match.start(), match.end(), before
-            if match.lastgroup == "word" or match.group() == ":=":
-                before = match.group()
-            elif match.lastgroup not in ("other",):
-                before = ""
+        tokens = list(_action(text, at + 2))
+        action = "".join("." if kind == "path" else text[start:end] for kind, start, end, _ in tokens)
+        yield from ((*token, action) for token in tokens)
+        at = tokens[-1][2] + len("}}")
+
+
+def _action(text: str, at: int) -> Iterator[tuple[str, int, int, str]]:
+    before = ""
+    while True:
+        match = TOKEN.match(text, at)
+        assert match and match.lastgroup, text[at:]
+        if match.lastgroup == "end":
+            return
+        at = match.end()
+        yield match.lastgroup, match.start(), match.end(), before
+        if match.lastgroup == "word" or match.group() == ":=":
+            before = match.group()
+        elif match.lastgroup not in ("other",):
+            before = ""
 
 
 def _stage(text: str, start: int) -> int:

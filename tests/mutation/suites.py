@@ -1,0 +1,78 @@
+"""Which stacks are changed, and what each is asked.
+
+Stack dev in full. Stack prod, a stack of each guard by itself and one of every further event: what they have besides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cli.stacks import compiled
+from payloads import alerts
+from routes import FAMILIES
+from routes.compiler import CompiledStack, compile_stack
+from routes.settings import parse_settings
+from tests.engine import matrix
+from tests.engine.asking import Question
+from tests.engine.cases import cases, complete, least
+from tests.engine.guarded import GUARDS, Guard, of_alerts, of_prod
+from tests.mutation import mutants
+from tests.mutation.mutants import Mutant
+from tests.routes.test_settings import MINIMAL
+
+IN_FULL = ("github-issue-comment-to-rex", "github-issues-to-implementation")
+"""What comes first: Sensors with all that a template can be made of, which is changed in full just once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A stack and its questions, by the name of their check. `of`: the dependencies that are asked for; empty: all."""
+
+    name: str
+    stack: CompiledStack
+    questions: Mapping[str, Sequence[Question]]
+    of: frozenset[str] = frozenset()
+
+    def mutants(self, forms: set[str]) -> Iterator[Mutant]:
+        """Every mutant that the questions are about."""
+        for sensor in sorted(self.stack.all_sensors(), key=lambda sensor: sensor["metadata"]["name"] not in IN_FULL):
+            for mutant in mutants.sensor(sensor, forms):
+                if not self.of or (mutant.dependency in self.of and mutant.shown_by != "fired"):
+                    yield mutant
+        if not self.of:
+            yield from mutants.event_source(self.stack.event_source)
+
+
+def suites() -> Iterator[Suite]:
+    """All of them. What is the same in two stacks is judged in the first."""
+    whole = [*complete(), *least()]
+    known = {question.name for question in whole}
+    yield Suite(
+        name="dev",
+        stack=compiled(matrix.STACK),
+        questions={
+            "the whole Workflow": whole,
+            "cases": [question for question in cases() if question.name not in known],
+            "matrix": matrix.questions(matrix.read()),
+        },
+    )
+    further = {"securityEvents": [payload.event for payload in alerts().values()]}
+    yield Suite(name="every event", stack=_compiled(further), questions={"alerts": list(of_alerts())})
+    by_settings: dict[str, list[Guard]] = {}
+    for guard in GUARDS:
+        by_settings.setdefault(json.dumps(guard.settings), []).append(guard)
+    for settings, guards in by_settings.items():
+        yield Suite(
+            name=settings,
+            stack=_compiled(guards[0].settings),
+            questions={"guards": [question for guard in guards for question in guard.questions()]},
+            of=frozenset(guard.of for guard in guards),
+        )
+    yield Suite(name="prod", stack=compiled("prod"), questions={"prod": list(of_prod())})
+
+
+def _compiled(settings: dict[str, Any]) -> CompiledStack:
+    return compile_stack(FAMILIES, parse_settings(MINIMAL | settings, source="a guard"))
