@@ -268,7 +268,8 @@ def whole(dependency: str) -> Manifest:
             "namespace": "argo-events",
             "labels": {f"github-to-argo/{key}": value for key, value in ({"route": sensor} | labels).items()},
             "annotations": {
-                f"github-to-argo/{key}": value for key, value in ({"delivery": DELIVERY_ID} | annotations).items()
+                f"github-to-argo/{key}": value
+                for key, value in ({"delivery": DELIVERY_ID, "reduced": ""} | annotations).items()
             },
         },
         "spec": {
