@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Storm:
     others: list[Posted]
     ran: dict[str, Workflow]
     phases: Phases
+    calm: bool
 
     def mutex(self, delivery: str) -> str:
         (mutex,) = self.ran[delivery]["spec"]["synchronization"]["mutexes"]
@@ -88,7 +90,7 @@ def storm(stack: TextStack, request: pytest.FixtureRequest) -> Storm:
     ran = {delivery_of(workflow): workflow for workflow, _ in found}
     assert sorted(ran) == sorted(deliveries)
     assert len(found) == len(deliveries)
-    return Storm(pushed, others, ran, phases)
+    return Storm(pushed, others, ran, phases, calm=not request.param)
 
 
 def test_the_workflows_of_a_pull_request_run_one_at_a_time(storm: Storm) -> None:
@@ -101,13 +103,14 @@ def test_no_more_run_at_once_than_the_semaphore_of_the_route_says(storm: Storm) 
     assert storm.phases.most_running() == AT_ONCE
 
 
-def test_the_newest_commit_is_validated_and_none_before_an_earlier_second(storm: Storm) -> None:
+def test_the_newest_commit_is_validated_and_the_others_in_the_order_of_their_seconds(storm: Storm) -> None:
     pushes = [p.delivery for p in storm.pushed]
     began = [delivery for delivery in storm.began() if delivery in pushes]
     made = [storm.ran[delivery]["metadata"]["creationTimestamp"] for delivery in began]
-    # The queue of a mutex knows whole seconds.
-    assert made == sorted(made)
-    assert began[-1] in pushes[-3:]
+    early = [later for earlier, later in itertools.pairwise(made) if later < earlier]
+    # The queue of a mutex knows whole seconds; the controller, when it starts, fills it in any order.
+    assert len(early) <= (0 if storm.calm else 1)
+    assert began.index(pushes[-1]) >= PUSHES - 3 - len(early)
     assert phase_of(storm.ran[pushes[-1]]) == "Succeeded"
 
 
