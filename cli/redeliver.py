@@ -19,7 +19,7 @@ from cli.cluster import Started
 from cli.explain import Explained, explain
 from cli.github import Attempt, GitHub, RefusedError
 from cli.records import record
-from routes import FAMILIES
+from routes import FAMILIES, limits
 from routes.guards import fires_on
 from routes.model import Rate
 from routes.settings import StackSettings
@@ -31,8 +31,8 @@ BATCH = 50
 """Payloads in memory at once."""
 
 SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
-SENSOR_EVERY_SECOND = 2.5
-"""Workflows that a Sensor starts in a second at most, whatever its rate: five requests, two for each."""
+SENSOR_EVERY_SECOND = limits.REQUESTS_A_SECOND / limits.REQUESTS_OF_A_WORKFLOW
+"""Workflows that a Sensor starts in a second at most, whatever its rate."""
 
 
 class What(StrEnum):
