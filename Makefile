@@ -110,6 +110,10 @@ matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHu
 docs: $(VENV)/.ready ## Write docs/routes.md anew
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
 
+.PHONY: large
+large: $(READY) ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew
+	@$(RUN) lab exec -- $(RUN) tests.e2e.large
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]
 	@$(RUN) supply lock $(if $(UPGRADE),--upgrade)

@@ -42,10 +42,11 @@ class Posted:
 
 @dataclass(frozen=True, kw_only=True)
 class Sender:
-    """Posts deliveries to a webhook `url`, signed with `secret`."""
+    """Posts deliveries to a webhook `url`, signed with `secret`. GitHub waits for an answer as long as this does."""
 
     url: str
     secret: bytes = field(repr=False)
+    timeout: float = 10.0
 
     def listening(self, seconds: float) -> bool:
         """Waits until something answers at the URL's host, whatever it says, or `seconds` are over."""
@@ -78,7 +79,7 @@ class Sender:
         if sign:
             headers["X-Hub-Signature-256"] = sign
         at = time.monotonic()
-        response = urllib3.request("POST", self.url, body=body, headers=headers, timeout=10.0, retries=False)
+        response = urllib3.request("POST", self.url, body=body, headers=headers, timeout=self.timeout, retries=False)
         return Posted(delivery, payload.event, response.status, response.data.decode(errors="replace").strip(), at)
 
 

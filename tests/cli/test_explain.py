@@ -244,11 +244,11 @@ def test_a_record_without_an_event_is_no_delivery(explain: Explain, tmp_path: Pa
             "400 http: request body too large: it has 25,0",
         ),
         (
-            json.dumps(ISSUE.but(issue__body="x" * 262_144).body),
-            "400 http: request body too large: it has 27",
+            json.dumps(ISSUE.but(issue__body="x" * 6_291_456).body),
+            "400 http: request body too large: it has 6,30",
         ),
     ],
-    ids=["empty", "no JSON", "a list", "null", "deep", "25 MB", "256 KiB and more"],
+    ids=["empty", "no JSON", "a list", "null", "deep", "25 MB", "6 MiB and more"],
 )
 def test_what_the_event_source_refuses_has_one_clear_answer(
     explain: Explain, tmp_path: Path, body: str, why: str

@@ -18,7 +18,8 @@ from kubernetes.config import new_client_from_config
 from cli.delivery import Sender
 from cli.stacks import ROOT
 from cli.workflow import notes_of, parameters_of
-from payloads import Payload, large_pull_request, large_push
+from payloads import Payload, large_pull_request, large_push, one_of_each
+from routes.reduced import REDUCED
 from tests.e2e.conftest import Cluster
 
 PAGE = ROOT / "docs/large-deliveries.md"
@@ -120,9 +121,7 @@ def measure(cluster: Cluster, what: str, payload: Payload) -> Measured:
             found.started = seen - posted.at
             found.event = len(parameters_of(workflow)["event"].encode())
             found.workflow = len(json.dumps(workflow, ensure_ascii=False, separators=(",", ":")).encode())
-            found.reduced = ", ".join(
-                json.loads(parameters_of(workflow)["event"]).get("github-to-argo/reduced", {}).get("cut", [])
-            )
+            found.reduced = ", ".join(json.loads(parameters_of(workflow)["event"]).get(REDUCED, {}).get("cut", []))
             assert bool(notes_of(workflow, "annotations").get("reduced")) is bool(found.reduced)
     found.peaks = peaks
     return found
@@ -145,14 +144,19 @@ def table(rows: list[Measured]) -> str:
 
 def main() -> None:
     secret = Path(os.environ["WEBHOOK_SECRET_FILE"]).read_bytes().strip()
-    sender = Sender(url=os.environ["WEBHOOK_URL"], secret=secret)
+    sender = Sender(url=os.environ["WEBHOOK_URL"], secret=secret, timeout=SECONDS)
     cluster = Cluster(sender, os.environ["WORKFLOW_NAMESPACE"], new_client_from_config())
+    deliveries = [
+        (what, payload)
+        for size in SIZES
+        for what, payload in (("pull request", large_pull_request(size)), ("push of 2,048 commits", large_push(size)))
+        if what == "pull request" or size >= MB
+    ]
+    deliveries.append(("pull request of nothing but `<`", one_of_each()["pr"].but(pull_request__body="<" * 5 * MB)))
     rows = []
-    for size in SIZES:
-        for what, payload in (("pull request", large_pull_request(size)), ("push of 2,048 commits", large_push(size))):
-            if what == "pull request" or size >= MB:
-                rows.append(measure(cluster, what, payload))
-                print(rows[-1].row(), flush=True)
+    for what, payload in deliveries:
+        rows.append(measure(cluster, what, payload))
+        print(rows[-1].row(), flush=True)
     text = PAGE.read_text()
     PAGE.write_text(f"{text.partition(BEGIN)[0]}{BEGIN}\n{table(rows)}{END}{text.partition(END)[2]}")
 
