@@ -53,6 +53,10 @@ status: $(VENV)/.ready ## What runs in the lab; make status STACK=dev: what wait
 logs: $(VENV)/.ready ## The log of one component: make logs OF=argo-events-controller
 	@$(RUN) lab logs $(OF)
 
+.PHONY: kill
+kill: $(VENV)/.ready ## Kill one component of the lab, which is then started again: make kill OF=nats-server [FOR=60]
+	@$(RUN) lab kill $(OF) --for $(or $(FOR),0)
+
 .PHONY: shell
 shell: $(VENV)/.ready ## A shell inside the lab; kubectl and pulumi work there
 	@$(RUN) lab shell

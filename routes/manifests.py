@@ -344,6 +344,7 @@ class JetStream(Model):
     version: str
     replicas: int
     stream_config: str
+    settings: str
     max_payload: str
     persistence: Persistence | None = None
     service_account_name: str
