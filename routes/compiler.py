@@ -179,6 +179,7 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
         metadata=_metadata(route.sensor, settings, kind="Sensor"),
         spec=m.SensorSpec(
             event_bus_name=EVENT_BUS,
+            replicas=settings.sensor_replicas,
             template=pod_template(SUBMITTER, settings.pods.sensor, settings),
             dependencies=[
                 m.Dependency(

@@ -282,6 +282,7 @@ class PodTemplate(Model):
 
 class SensorSpec(Model):
     event_bus_name: str
+    replicas: int
     template: PodTemplate
     dependencies: list[Dependency]
     triggers: list[Trigger]

@@ -765,6 +765,13 @@ class StackSettings(Model):
         description="where the webhook's secret comes from", examples=["{kind: existing, name: github-webhook-secret}"]
     )
     webhook: Webhook = Field(Webhook(), description="where the EventSource listens", examples=["{port: 12000}"])
+    sensor_replicas: int = Field(
+        1,
+        ge=1,
+        le=5,
+        description="how many pods each Sensor has, one of which works",
+        examples=[3],
+    )
     pods: Pods = Field(
         Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"], validate_default=True
     )
