@@ -114,6 +114,10 @@ matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHu
 docs: $(VENV)/.ready ## Write docs/routes.md anew
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
 
+.PHONY: faults
+faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on the lab; 20 minutes
+	@$(RUN) lab exec -- $(RUN) tests.faults
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]
 	@$(RUN) supply lock $(if $(UPGRADE),--upgrade)

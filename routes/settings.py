@@ -766,11 +766,12 @@ class StackSettings(Model):
     )
     webhook: Webhook = Field(Webhook(), description="where the EventSource listens", examples=["{port: 12000}"])
     sensor_replicas: int = Field(
-        1,
+        2,
         ge=1,
         le=5,
-        description="how many pods each Sensor has, one of which works",
-        examples=[3],
+        description="how many pods each Sensor has, one of which works. With 1 a Sensor may hang when NATS comes back,"
+        " until its pod is restarted",
+        examples=[2],
     )
     pods: Pods = Field(
         Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"], validate_default=True

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.hangs import SLOW, hangs
 from tests.faults.rows import ROWS, SHORT, Row, run
 from tests.faults.stack import FaultStack, fault_stack
 
@@ -31,3 +32,8 @@ def test_what_was_accepted_is_one_workflow_for_each_of_its_routes(row: Row, requ
     assert verdict.redelivered > verdict.posted / 12
     assert verdict.created == verdict.accepted == verdict.posted - verdict.redelivered
     assert bool(verdict.refused or verdict.unanswered) == row.repeats, "GitHub is told just where nobody could listen"
+
+
+def test_sensors_of_two_pods_go_on_when_nats_comes_back_whatever_they_are_at() -> None:
+    with fault_stack("slow", rate=SLOW, replicas=2) as stack:
+        assert hangs(stack, replicas=2, kills=1).hung == [[]]

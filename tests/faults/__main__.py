@@ -8,12 +8,15 @@ from __future__ import annotations
 import sys
 import time
 
+from tests.faults.hangs import SLOW, Hangs, hangs
 from tests.faults.report import write
 from tests.faults.rows import LONG, ROWS, Measured, run
 from tests.faults.stack import fault_stack
 
 BACKLOGS = {"faults": "1Gi", "full": LONG.store}
 """By stack, how much may wait in its EventBus."""
+KILLS = 2
+"""How often NATS is killed while triggers are slow, with one pod for each Sensor and with two."""
 
 
 def main() -> int:
@@ -28,7 +31,13 @@ def main() -> int:
                     _say(began, f"{row.name}: {row.what}")
                     found.append(run(row, LONG, stack))
                     _say(began, _told(found[-1]))
-    write(found, minutes=(time.monotonic() - began) / 60)
+    hung: list[Hangs] = []
+    for replicas in (1, 2):
+        _say(began, f"stack slow comes up, with {replicas} pods for each Sensor")
+        with fault_stack("slow", rate=SLOW, replicas=replicas) as stack:
+            hung.append(hangs(stack, replicas=replicas, kills=KILLS))
+            _say(began, f"NATS was killed {KILLS} times; Sensors that hung: {[len(each) for each in hung[-1].hung]}")
+    write(found, hung, minutes=(time.monotonic() - began) / 60)
     return any(measured.verdict.lost or measured.verdict.doubled for measured in found)
 
 

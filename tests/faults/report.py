@@ -10,6 +10,7 @@ import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from tests.faults.hangs import SLOW, Hangs
 from tests.faults.rows import LONG, Measured
 from tests.faults.stack import RATE
 
@@ -17,13 +18,13 @@ DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE, PLOT = DOCS / "reliability.md", DOCS / "reliability.svg"
 
 
-def write(found: Sequence[Measured], *, minutes: float) -> None:
+def write(found: Sequence[Measured], hung: Sequence[Hangs], *, minutes: float) -> None:
     """Writes both."""
-    PAGE.write_text(page(found, minutes=minutes))
+    PAGE.write_text(page(found, hung, minutes=minutes))
     plot(found)
 
 
-def page(found: Sequence[Measured], *, minutes: float) -> str:
+def page(found: Sequence[Measured], hung: Sequence[Hangs], *, minutes: float) -> str:
     """The page, with the rates and numbers of this run."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -33,7 +34,14 @@ def page(found: Sequence[Measured], *, minutes: float) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("reliability.md.j2").render(
-        found=found, size=LONG, rate=RATE, minutes=minutes, processors=os.cpu_count(), plot=PLOT.name
+        found=found,
+        hung=hung,
+        size=LONG,
+        rate=RATE,
+        slow=SLOW,
+        minutes=minutes,
+        processors=os.cpu_count(),
+        plot=PLOT.name,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lab.away import kill
 from lab.layout import Layout
+from routes.compiler import EVENT_SOURCE
 from tests.faults.burst import Burst, Sampler, plan
 from tests.faults.judging import Verdict, judge, should_start
 from tests.faults.stack import FaultStack, wait_until
@@ -67,11 +68,11 @@ def _nothing(stack: FaultStack, size: Size) -> None:
 
 
 def _sensors(stack: FaultStack, size: Size) -> None:
-    kill(Layout(), *map(stack.pod, stack.sensors()))
+    kill(Layout(), *stack.pods(*stack.sensors()))
 
 
 def _event_source(stack: FaultStack, size: Size) -> None:
-    kill(Layout(), stack.event_source())
+    kill(Layout(), *stack.pods(EVENT_SOURCE))
 
 
 def _nats(stack: FaultStack, size: Size) -> None:
@@ -87,7 +88,7 @@ def _controllers(stack: FaultStack, size: Size) -> None:
 
 
 def _full(stack: FaultStack, size: Size) -> None:
-    kill(Layout(), *map(stack.pod, stack.sensors()), seconds=size.away)
+    kill(Layout(), *stack.pods(*stack.sensors()), seconds=size.away)
 
 
 def _roll(stack: FaultStack, size: Size) -> None:
@@ -128,6 +129,7 @@ def run(row: Row, size: Size, stack: FaultStack) -> Measured:
         fault.append(time.monotonic())
         row.strike(stack, size)
 
+    wait_until(lambda: waiting() == 0, "messages of an earlier run still wait", seconds=120)
     stack.delete_workflows()
     burst = Burst(stack.sender, size.pace)
     with Sampler(waiting) as sampler:

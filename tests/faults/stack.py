@@ -15,6 +15,7 @@ from kubernetes.config import new_client_from_config
 from cli.delivery import WORKFLOWS, Sender
 from cli.stacks import ROOT, compiled
 from cli.workflow import DELIVERY
+from lab.host import read_status
 from lab.layout import Layout
 from lab.stack import LabStack
 from routes import FAMILIES
@@ -60,12 +61,11 @@ class FaultStack:
             for consumer in durable_names(sensor)
         }
 
-    def pod(self, sensor: str) -> str:
-        """What its process is called, but for the end."""
-        return f"{self.namespace}.{sensor}-sensor-"
-
-    def event_source(self) -> str:
-        return f"{self.namespace}.github-es-eventsource-"
+    def pods(self, *names: str) -> list[str]:
+        """The processes that run of these Sensors, or of the EventSource."""
+        starts = tuple(f"{self.namespace}.{name}-{kind}-" for name in names for kind in ("sensor", "eventsource"))
+        status = read_status() or {"processes": []}
+        return [p["name"] for p in status["processes"] if p["name"].startswith(starts) and p["pid"]]
 
     def bus(self) -> jetstream.Stream | None:
         return jetstream.look(self.stack.account)
@@ -95,7 +95,7 @@ class FaultStack:
 
 @contextmanager
 def fault_stack(
-    name: str, *, rate: Mapping[str, object] = RATE, replicas: int = 1, **bus: object
+    name: str, *, rate: Mapping[str, object] = RATE, replicas: int = 2, **bus: object
 ) -> Iterator[FaultStack]:
     """Stack `name` with the lab's settings, on the NATS account of that name; `bus` are settings of its EventBus."""
     config = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["github-to-argo:eventBus"]

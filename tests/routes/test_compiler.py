@@ -253,6 +253,11 @@ def test_a_native_event_bus_is_told_what_its_volume_holds() -> None:
     assert servers["sync_interval"] == "2m"
 
 
+def test_a_second_pod_stands_by_for_each_sensor() -> None:
+    assert {sensor["spec"]["replicas"] for sensor in stack().all_sensors()} == {2}
+    assert {sensor["spec"]["replicas"] for sensor in stack(sensorReplicas=1).all_sensors()} == {1}
+
+
 def test_an_existing_nats_is_spoken_to_with_tls() -> None:
     unchecked = stack(eventBus=EXOTIC).event_bus["spec"]["jetstreamExotic"]
     assert unchecked["tls"] == {"insecureSkipVerify": True}
