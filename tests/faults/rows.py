@@ -103,9 +103,7 @@ ROWS = (
     Row(name="API server", what="kill -9 of etcd and the API server", strike=_api),
     Row(name="controllers", what="kill -9 of both controllers", strike=_controllers),
     Row(name="rolled", what="every Sensor rolled by `pulumi up`", strike=_roll),
-    Row(
-        name="full store", what="the store of NATS is full, since no Sensor runs", strike=_full, on="full", repeats=True
-    ),
+    Row(name="full store", what="no Sensor runs, and the store fills up", strike=_full, on="full", repeats=True),
 )
 
 
@@ -135,7 +133,7 @@ def run(row: Row, size: Size, stack: FaultStack) -> Measured:
     with Sampler(waiting) as sampler:
         answers = burst.send(planned, strike, due)
         assert fault, f"{row.name}: nothing waited for one of the Sensors when it was time for the fault: {backlog}"
-        told = burst.repeat(answers, seconds=120) if row.repeats else answers
+        told = burst.repeat(answers, seconds=300) if row.repeats else answers
         wait_until(lambda: waiting() == 0, f"{waiting()} messages still wait", seconds=300)
         seconds = time.monotonic() - fault[0]
     return Measured(
