@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.hangs import SLOW, hangs
-from tests.faults.rows import ROWS, SHORT, Row, run
+from tests.faults.rows import ROWS, SHORT, STORE, Row, run
 from tests.faults.stack import FaultStack, fault_stack
 
 pytestmark = pytest.mark.lab
@@ -21,7 +21,7 @@ def faults() -> Iterator[FaultStack]:
 
 @pytest.fixture(scope="module")
 def full() -> Iterator[FaultStack]:
-    with fault_stack("full", backlog=SHORT.store) as stack:
+    with fault_stack("full", backlog=STORE) as stack:
         yield stack
 
 

@@ -10,10 +10,10 @@ import time
 
 from tests.faults.hangs import SLOW, Hangs, hangs
 from tests.faults.report import write
-from tests.faults.rows import LONG, ROWS, Measured, run
+from tests.faults.rows import LONG, ROWS, STORE, Measured, run
 from tests.faults.stack import fault_stack
 
-BACKLOGS = {"faults": "1Gi", "full": LONG.store}
+BACKLOGS = {"faults": "1Gi", "full": STORE}
 """By stack, how much may wait in its EventBus."""
 KILLS = 2
 """How often NATS is killed while triggers are slow, with one pod for each Sensor and with two."""

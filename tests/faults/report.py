@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from tests.faults.hangs import SLOW, Hangs
-from tests.faults.rows import LONG, Measured
+from tests.faults.rows import LONG, STORE, Measured
 from tests.faults.stack import RATE
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -37,6 +37,7 @@ def page(found: Sequence[Measured], hung: Sequence[Hangs], *, minutes: float) ->
         found=found,
         hung=hung,
         size=LONG,
+        store=STORE,
         rate=RATE,
         slow=SLOW,
         minutes=minutes,

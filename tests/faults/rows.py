@@ -13,6 +13,9 @@ from tests.faults.burst import Burst, Sampler, plan
 from tests.faults.judging import Verdict, judge, should_start
 from tests.faults.stack import FaultStack, wait_until
 
+STORE = "2Mi"
+"""How much the store that is full holds: less than half of either burst."""
+
 CONTROLLERS = ("argo-events-controller", "workflow-controller")
 
 
@@ -20,19 +23,17 @@ CONTROLLERS = ("argo-events-controller", "workflow-controller")
 class Size:
     """How large a row is.
 
-    pace: deliveries a second at most. api_away, away: seconds that the API server and others stay away. store: how
-    much the full store holds.
+    pace: deliveries a second at most. api_away, away: seconds that the API server and others stay away.
     """
 
     deliveries: int
     pace: float
     api_away: float
     away: float
-    store: str
 
 
-LONG = Size(deliveries=1000, pace=50, api_away=60, away=10, store="2Mi")
-SHORT = Size(deliveries=210, pace=60, api_away=15, away=10, store="512Ki")
+LONG = Size(deliveries=1000, pace=50, api_away=60, away=10)
+SHORT = Size(deliveries=210, pace=60, api_away=15, away=10)
 
 
 @dataclass(frozen=True, kw_only=True)
