@@ -53,6 +53,10 @@ status: $(VENV)/.ready ## What runs in the lab; make status STACK=dev: what wait
 logs: $(VENV)/.ready ## The log of one component: make logs OF=argo-events-controller
 	@$(RUN) lab logs $(OF)
 
+.PHONY: kill
+kill: $(VENV)/.ready ## Kill one component of the lab, which is then started again: make kill OF=nats-server [FOR=60]
+	@$(RUN) lab kill $(OF) --for $(or $(FOR),0)
+
 .PHONY: shell
 shell: $(VENV)/.ready ## A shell inside the lab; kubectl and pulumi work there
 	@$(RUN) lab shell
@@ -113,6 +117,10 @@ docs: $(VENV)/.ready ## Write docs/routes.md anew
 .PHONY: large
 large: $(READY) ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew
 	@$(RUN) lab exec -- $(RUN) tests.e2e.large
+
+.PHONY: faults
+faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on the lab; 20 minutes
+	@$(RUN) lab exec -- $(RUN) tests.faults
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]

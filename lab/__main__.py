@@ -1,4 +1,4 @@
-"""`python -m lab`: up, start, down, status, logs, exec, shell."""
+"""`python -m lab`: up, start, down, status, logs, kill, exec, shell."""
 
 import os
 import re
@@ -216,6 +216,16 @@ def _print_log(log: Path, follow: bool) -> None:
                 if not follow:
                     return
                 time.sleep(0.2)
+
+
+@app.command()
+def kill(
+    name: Annotated[str, typer.Argument(help="A component, or part of a pod's name.")],
+    seconds: Annotated[float, typer.Option("--for", min=0, help="How long it stays away, in seconds.")] = 0,
+) -> None:
+    """Kill (-9) one component or pod of the lab, which is then started again."""
+    with _told():
+        _inside(host.require(), "lab.away", name, str(seconds))
 
 
 @app.command(name="exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

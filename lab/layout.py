@@ -15,8 +15,8 @@ API_PORT = 443
 """443, so that the ClusterIP of the Service `kubernetes` needs no port translation."""
 NATS_PORT = 4222
 NATS_MONITOR_PORT = 8222
-NATS_ACCOUNTS = ("lab", "second")
-"""One for each stack that uses the NATS at once: the subjects of two are alike."""
+NATS_ACCOUNTS = ("lab", "second", "faults", "full", "slow")
+"""One for each stack that uses the NATS at once, or that wants a stream of its own: the subjects of two are alike."""
 NATS_NAMESPACE = "lab-nats"
 NATS_SERVICE = "nats"
 WORKFLOWS_NAMESPACE = "lab-workflows"
@@ -115,6 +115,10 @@ class Layout:
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
+
+    def away(self, name: str = "") -> Path:
+        """Until when a process that was killed on purpose stays away; without a name, the folder of these."""
+        return self.state / "away" / name
 
     @property
     def temporary(self) -> Path:

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import shutil
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import confined, podspec
+from lab.away import stays_away
 from lab.cluster import ApiError, Cluster, namespaced
 from lab.confined import Confinement
 from lab.errors import LabError
@@ -62,7 +64,8 @@ class RunningPod:
         self.announced = False
         """Whether its Pod object has been created."""
         self.stopping = False
-        self.process = Process(pod.key, self._command, layout.log(f"pod-{pod.namespace}.{pod.deployment}"), changed)
+        log, away = layout.log(f"pod-{pod.namespace}.{pod.deployment}"), functools.partial(stays_away, layout, pod.key)
+        self.process = Process(pod.key, self._command, log, changed, away)
 
     def start(self) -> None:
         self.process.start()

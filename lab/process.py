@@ -35,9 +35,17 @@ class Process:
     """One command that is kept running until `stop`.
 
     `command` is asked anew before each start; a LabError from it means "not yet" and is shown as the reason.
+    `away` says how many seconds it is to stay away once it has ended.
     """
 
-    def __init__(self, name: str, command: Callable[[], Command], log: Path, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Callable[[], Command],
+        log: Path,
+        changed: Callable[[], None],
+        away: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.name = name
         self.restarts = 0
         self.since: float | None = None
@@ -46,6 +54,7 @@ class Process:
         self._command = command
         self._log = log
         self._changed = changed
+        self._away = away
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -88,7 +97,7 @@ class Process:
                 break
             delay = next_delay(delay, time.time() - began)
             self._set("waiting", ended)
-            self._stopping.wait(delay)
+            self._stopping.wait(max(delay, self._away()))
         self._set("stopped")
 
     def _run_once(self) -> str:

@@ -3,6 +3,7 @@
 PID 1 only reaps what is orphaned; its child does the work. When either ends, the kernel ends all the others.
 """
 
+import functools
 import json
 import os
 import signal
@@ -124,9 +125,11 @@ class Supervisor:
         self._write_status()
 
     def _run(self, name: str, command: Callable[[], Any]) -> None:
+        from lab.away import stays_away
         from lab.process import Process
 
-        process = Process(name, command, self._layout.log(name), self._changed.set)
+        away = functools.partial(stays_away, self._layout, name)
+        process = Process(name, command, self._layout.log(name), self._changed.set, away)
         self._components.append(process)
         process.start()
 

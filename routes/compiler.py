@@ -60,6 +60,7 @@ from routes.redelivery import redelivery
 from routes.settings import (
     ConfigWebhookSecret,
     ExistingWebhookSecret,
+    ExoticEventBus,
     ExternalWebhookSecret,
     ManagedRunner,
     NativeEventBus,
@@ -178,6 +179,7 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
         metadata=_metadata(route.sensor, settings, kind="Sensor"),
         spec=m.SensorSpec(
             event_bus_name=EVENT_BUS,
+            replicas=settings.sensor_replicas,
             template=pod_template(SUBMITTER, settings.pods.sensor, settings),
             dependencies=[
                 m.Dependency(
@@ -443,7 +445,8 @@ def _event_bus(settings: StackSettings) -> Manifest:
             jetstream=m.JetStream(
                 version=bus.version,
                 replicas=bus.replicas,
-                stream_config=f"replicas: {bus.replicas}\n",
+                stream_config=_stream(bus.replicas, bus),
+                settings=_store(bus),
                 max_payload=str(bus.max_payload_bytes),
                 persistence=persistence,
                 service_account_name=EVENT_BUS_ACCOUNT,
@@ -461,7 +464,7 @@ def _event_bus(settings: StackSettings) -> Manifest:
             jetstream_exotic=m.JetStreamExotic(
                 url=bus.url,
                 access_secret=m.KeyRef(name=bus.access.name, key=bus.access.key),
-                stream_config=f"replicas: {bus.stream_replicas}\n",
+                stream_config=_stream(bus.stream_replicas, bus),
                 # Said aloud: with no `tls` at all the engine does not check the certificate either.
                 tls=m.Tls(ca_cert_secret=m.KeyRef(name=bus.ca.name, key=bus.ca.key))
                 if bus.ca
@@ -469,6 +472,28 @@ def _event_bus(settings: StackSettings) -> Manifest:
             )
         )
     return m.EventBus(metadata=_metadata(EVENT_BUS, settings, kind="EventBus"), spec=spec).manifest()
+
+
+def _stream(replicas: int, bus: NativeEventBus | ExoticEventBus) -> str:
+    """The stream of all events. Of the engine's own defaults two lose what was accepted (`docs/adr/0005`).
+
+    retention 1: what every Sensor has acknowledged makes room. discard 1: what is above is refused, and GitHub answered
+    500; 0 would drop what waits longest.
+    """
+    keys = {
+        "replicas": replicas,
+        "retention": 1,
+        "discard": 1,
+        "maxMsgs": -1,
+        "maxBytes": bus.backlog_bytes,
+        "maxAge": f"{bus.max_age_hours}h",
+    }
+    return "".join(f"{key}: {value}\n" for key, value in keys.items())
+
+
+def _store(bus: NativeEventBus) -> str:
+    """The `jetstream` block of each server's config, beside where it stores: in place of the controller's own."""
+    return f"max_memory_store: -1\nmax_file_store: {bus.backlog_bytes * 4 // 3}\nsync_interval: {bus.sync}\n"
 
 
 def _webhook_secret(settings: StackSettings) -> Manifest | None:

@@ -18,6 +18,9 @@ NATS_BYTES = MIB
 JETSTREAM_BYTES = 32 * MIB
 """The largest message that a JetStream keeps in a file, whatever its `max_payload` is."""
 
+BACKLOG_BYTES = 1024 * MIB
+"""How much may wait in an EventBus, unless the stack says otherwise."""
+
 GROWTH = 8
 """The EventSource writes the body anew, where each `<`, `>` or `&` is six bytes, and as base64, four thirds of it."""
 

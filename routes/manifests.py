@@ -282,6 +282,7 @@ class PodTemplate(Model):
 
 class SensorSpec(Model):
     event_bus_name: str
+    replicas: int
     template: PodTemplate
     dependencies: list[Dependency]
     triggers: list[Trigger]
@@ -344,6 +345,7 @@ class JetStream(Model):
     version: str
     replicas: int
     stream_config: str
+    settings: str
     max_payload: str
     persistence: Persistence | None = None
     service_account_name: str

@@ -132,6 +132,12 @@ def _one_by_digest(image: str) -> str:
     return image
 
 
+def quantity_bytes(amount: str) -> int:
+    """Bytes: 1048576 for `1Mi`."""
+    power: int = 1024 ** (("Ki", "Mi", "Gi", "Ti").index(amount[-2:]) + 1)
+    return int(amount[:-2]) * power
+
+
 def _networks(blocks: tuple[str, ...]) -> tuple[str, ...]:
     for number, block in enumerate(blocks, 1):
         try:
@@ -247,7 +253,21 @@ class Trust(StrEnum):
 SecurityEvent = Literal["repository_advisory", "code_scanning_alert", "secret_scanning_alert", "dependabot_alert"]
 
 
-class NativeEventBus(Model):
+class Backlog(Model):
+    """How much may wait in an EventBus. An event is stored until every Sensor has taken it."""
+
+    backlog: Quantity | None = Field(
+        None,
+        description="how much may wait for the Sensors; while that is full deliveries are answered 500, and what waits"
+        " is kept. By default 1Gi, and three quarters of a native EventBus's storage",
+        examples=["1Gi"],
+    )
+    max_age_hours: int = Field(
+        168, ge=1, le=8760, description="how long an event may wait for its Sensor before it is dropped", examples=[168]
+    )
+
+
+class NativeEventBus(Backlog):
     """A JetStream that Argo Events runs in the stack's namespace."""
 
     kind: Literal["native"]
@@ -259,6 +279,12 @@ class NativeEventBus(Model):
         None, description="size of each server's volume; without it a restart of all loses events", examples=["10Gi"]
     )
     storage_class: Name | None = Field(None, description="StorageClass of these volumes", examples=["standard"])
+    sync: Literal["always", "2m"] = Field(
+        "always",
+        description="always: an event is on the disk before GitHub is answered; 2m: NATS's own, every two minutes, so"
+        " that a power loss of all its servers loses what was accepted since",
+        examples=["always"],
+    )
     max_payload_bytes: int = Field(
         limits.BUS_BYTES,
         ge=limits.NATS_BYTES,
@@ -267,6 +293,21 @@ class NativeEventBus(Model):
         " times",
         examples=[limits.BUS_BYTES],
     )
+
+    @model_validator(mode="after")
+    def _storage_holds_the_backlog(self) -> NativeEventBus:
+        if self.backlog and self.storage and quantity_bytes(self.backlog) > quantity_bytes(self.storage) * 3 // 4:
+            raise ValueError(
+                f"a backlog of {self.backlog} does not fit: it may be three quarters of storage, that is {self.storage}"
+            )
+        return self
+
+    @property
+    def backlog_bytes(self) -> int:
+        """How much may wait, in bytes."""
+        if self.backlog:
+            return quantity_bytes(self.backlog)
+        return quantity_bytes(self.storage) * 3 // 4 if self.storage else limits.BACKLOG_BYTES
 
 
 class Monitor(Model):
@@ -297,7 +338,7 @@ class Access(Model):
     key: SecretKey = Field("auth", description="key in the Secret", examples=["auth"])
 
 
-class ExoticEventBus(Model):
+class ExoticEventBus(Backlog):
     """A NATS with JetStream that exists. Stacks that share one need an account each: their subjects are alike."""
 
     kind: Literal["exotic"]
@@ -325,6 +366,11 @@ class ExoticEventBus(Model):
     monitor: Monitor | None = Field(
         None, description="the Service of its monitoring port", examples=["{namespace: nats, service: nats}"]
     )
+
+    @property
+    def backlog_bytes(self) -> int:
+        """How much may wait, in bytes."""
+        return quantity_bytes(self.backlog) if self.backlog else limits.BACKLOG_BYTES
 
 
 class WebhookSecret(Model):
@@ -719,6 +765,14 @@ class StackSettings(Model):
         description="where the webhook's secret comes from", examples=["{kind: existing, name: github-webhook-secret}"]
     )
     webhook: Webhook = Field(Webhook(), description="where the EventSource listens", examples=["{port: 12000}"])
+    sensor_replicas: int = Field(
+        2,
+        ge=1,
+        le=5,
+        description="how many pods each Sensor has, one of which works. With 1 a Sensor may hang when NATS comes back,"
+        " until its pod is restarted",
+        examples=[2],
+    )
     pods: Pods = Field(
         Pods(), description="the pods of EventSource, Sensors and EventBus", examples=["{}"], validate_default=True
     )

@@ -45,6 +45,19 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     assert kept.state == "stopped" and kept.pid is None
 
 
+def test_what_is_to_stay_away_is_started_again_no_sooner(tmp_path: Path) -> None:
+    command = Command(["/bin/sleep", "60"], {"PATH": os.defpath})
+    kept = Process("p", lambda: command, tmp_path / "log", lambda: None, away=lambda: 1.5)
+    kept.start()
+    until(lambda: kept.pid is not None)
+    killed, began = kept.pid, time.monotonic()
+    assert killed is not None
+    os.kill(killed, 9)
+    until(lambda: kept.pid not in (None, killed))
+    assert 1.5 <= time.monotonic() - began < 5
+    kept.stop()
+
+
 def test_what_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
     stubborn = process(tmp_path, "trap '' TERM; echo ready; while :; do sleep 0.1; done")
     stubborn.start()

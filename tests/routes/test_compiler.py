@@ -5,6 +5,7 @@ import re
 from typing import Any, get_args
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from cli.stacks import compiled, read_settings, stack_names
@@ -220,7 +221,41 @@ def test_a_native_event_bus_stores_each_event_on_every_server() -> None:
     for replicas in (1, 3):
         jetstream = stack(eventBus={"kind": "native", "replicas": replicas}).event_bus["spec"]["jetstream"]
         assert jetstream["replicas"] == replicas
-        assert jetstream["streamConfig"] == f"replicas: {replicas}\n"
+        assert yaml.safe_load(jetstream["streamConfig"])["replicas"] == replicas
+
+
+@pytest.mark.parametrize(
+    ("bus", "kind"), [({"kind": "native"}, "jetstream"), (EXOTIC, "jetstreamExotic")], ids=["native", "exotic"]
+)
+def test_a_full_event_bus_refuses_and_never_drops(bus: dict[str, object], kind: str) -> None:
+    def stream(**changes: object) -> dict[str, object]:
+        spec = stack(eventBus=bus | changes).event_bus["spec"][kind]
+        config: dict[str, object] = yaml.safe_load(spec["streamConfig"])
+        return config
+
+    interest, new = 1, 1
+    assert (stream()["retention"], stream()["discard"], stream()["maxMsgs"]) == (interest, new, -1)
+    assert (stream()["maxBytes"], stream()["maxAge"]) == (1024**3, "168h")
+    changed = stream(backlog="64Mi", maxAgeHours=24)
+    assert (changed["maxBytes"], changed["maxAge"]) == (64 * 1024**2, "24h")
+
+
+def test_a_native_event_bus_is_told_what_its_volume_holds() -> None:
+    def store(**changes: object) -> tuple[int, dict[str, object]]:
+        jetstream = stack(eventBus={"kind": "native"} | changes).event_bus["spec"]["jetstream"]
+        return yaml.safe_load(jetstream["streamConfig"])["maxBytes"], yaml.safe_load(jetstream["settings"])
+
+    room, servers = store(storage="4Gi")
+    assert room == 3 * 1024**3
+    assert servers == {"max_memory_store": -1, "max_file_store": 4 * 1024**3, "sync_interval": "always"}
+    room, servers = store(storage="4Gi", backlog="1Gi", sync="2m")
+    assert room == 1024**3 < servers["max_file_store"]  # type: ignore[operator]
+    assert servers["sync_interval"] == "2m"
+
+
+def test_a_second_pod_stands_by_for_each_sensor() -> None:
+    assert {sensor["spec"]["replicas"] for sensor in stack().all_sensors()} == {2}
+    assert {sensor["spec"]["replicas"] for sensor in stack(sensorReplicas=1).all_sensors()} == {1}
 
 
 def test_an_existing_nats_is_spoken_to_with_tls() -> None:

@@ -144,6 +144,11 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
         ({"eventBus": {"kind": "kafka"}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": {}}, "github-to-argo:eventBus.kind: should be one of native, exotic"),
         ({"eventBus": "native"}, "github-to-argo:eventBus"),
+        (
+            {"eventBus": {"kind": "native", "storage": "1Gi", "backlog": "1Gi"}},
+            "github-to-argo:eventBus: a backlog of 1Gi does not fit: it may be three quarters of storage, that is 1Gi",
+        ),
+        ({"eventBus": {"kind": "native", "backlog": "1GB"}}, "github-to-argo:eventBus.backlog: not of the right form"),
         ({"eventBus": {"kind": "native", "replicas": 2}}, "github-to-argo:eventBus.replicas: an even number"),
         ({"eventBus": {"kind": "native", "storage": "10G"}}, "github-to-argo:eventBus.storage: not of the right form"),
         ({"eventBus": EXOTIC | {"url": "nats://n:4222"}}, "the engine speaks nothing else"),
