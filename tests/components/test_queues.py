@@ -29,7 +29,15 @@ BUS = stack().event_bus
 NOW = sensors(stack())
 (QUEUE,) = durable_names(NOW[SECURITY])
 (OF_BEFORES,) = durable_names(OF_BEFORE)
-STREAM = {"num_replicas": 3}
+STREAM = {
+    "num_replicas": 3,
+    "retention": "interest",
+    "discard": "new",
+    "max_msgs": -1,
+    "max_bytes": 1024**3,
+    "max_age": 168 * 3600 * 10**9,
+}
+ANOTHER = STREAM | {"num_replicas": 1}
 MONITORED = EXOTIC | {"monitor": {"namespace": "nats", "service": "nats", "account": "agents"}}
 
 Check = Callable[..., list[str]]
@@ -191,7 +199,7 @@ def test_a_route_that_comes_back_to_nothing_that_waits_is_not_told(check: Check)
 
 
 def test_a_stream_that_is_otherwise_is_refused_with_what_changes_it(check: Check) -> None:
-    assert refused(check, found=JetStream({"num_replicas": 1}, {})) == (
+    assert refused(check, found=JetStream(ANOTHER, {})) == (
         "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
         "  replicas is 1, wanted 3\n\n"
         "Change it (docs/deploys.md), or write into the stack what it is:\n"
@@ -200,7 +208,7 @@ def test_a_stream_that_is_otherwise_is_refused_with_what_changes_it(check: Check
 
 
 def test_all_that_is_wrong_is_told_at_once(check: Check) -> None:
-    told = refused(check, WITH_OLD, JetStream({"num_replicas": 1}, {OF_BEFORES: 2}))
+    told = refused(check, WITH_OLD, JetStream(ANOTHER, {OF_BEFORES: 2}))
     assert "deliveries that wait would be lost" in told
     assert "the stream is not as the stack says" in told
 
