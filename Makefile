@@ -115,7 +115,7 @@ docs: $(VENV)/.ready ## Write docs/routes.md anew
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
 
 .PHONY: large
-large: $(READY) ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew
+large: up ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew
 	@$(RUN) lab exec -- $(RUN) tests.e2e.large
 
 .PHONY: faults

@@ -1,6 +1,7 @@
 """What becomes of large deliveries on the lab: the table in docs/large-deliveries.md.
 
-`python -m lab exec -- .venv/bin/python -m tests.e2e.large` delivers them, and writes the table anew as measured.
+`make large` delivers them to a stack of its own, which takes the largest that there are, and writes the table anew as
+measured.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kubernetes.config import new_client_from_config
@@ -19,14 +20,17 @@ from cli.delivery import Sender
 from cli.stacks import ROOT
 from cli.workflow import notes_of, parameters_of
 from payloads import Payload, large_pull_request, large_push, one_of_each
+from routes.limits import LARGEST_BYTES
 from routes.reduced import REDUCED
 from tests.e2e.conftest import Cluster
+from tests.e2e.text_stack import text_stack
 
 PAGE = ROOT / "docs/large-deliveries.md"
 BEGIN, END = "<!-- measured: tests/e2e/large.py -->", "<!-- end -->"
 MB = 1_000_000
 SIZES = (100_000, MB, 5 * MB, 23_900_000)
 SECONDS = 120.0
+HALF_A_GIB = {"limits": {"cpu": "500m", "memory": "512Mi"}}
 PODS = ("EventSource", "busiest Sensor", "other Sensors, each at most", "NATS")
 
 
@@ -144,8 +148,18 @@ def table(rows: list[Measured]) -> str:
 
 def main() -> None:
     secret = Path(os.environ["WEBHOOK_SECRET_FILE"]).read_bytes().strip()
-    sender = Sender(url=os.environ["WEBHOOK_URL"], secret=secret, timeout=SECONDS)
-    cluster = Cluster(sender, os.environ["WORKFLOW_NAMESPACE"], new_client_from_config())
+    lab = Cluster(Sender(url="", secret=secret), os.environ["WORKFLOW_NAMESPACE"], new_client_from_config())
+    with text_stack(
+        lab, webhook={"maxPayloadBytes": LARGEST_BYTES}, pods={"sensor": HALF_A_GIB, "eventSource": HALF_A_GIB}
+    ) as stack:
+        sender = replace(stack.cluster.sender, timeout=SECONDS)
+        rows = list(measured(replace(stack.cluster, sender=sender)))
+    text = PAGE.read_text()
+    PAGE.write_text(f"{text.partition(BEGIN)[0]}{BEGIN}\n{table(rows)}{END}{text.partition(END)[2]}")
+
+
+def measured(cluster: Cluster) -> Iterator[Measured]:
+    """What becomes of each size, told as it is measured."""
     deliveries = [
         (what, payload)
         for size in SIZES
@@ -153,12 +167,10 @@ def main() -> None:
         if what == "pull request" or size >= MB
     ]
     deliveries.append(("pull request of nothing but `<`", one_of_each()["pr"].but(pull_request__body="<" * 5 * MB)))
-    rows = []
     for what, payload in deliveries:
-        rows.append(measure(cluster, what, payload))
-        print(rows[-1].row(), flush=True)
-    text = PAGE.read_text()
-    PAGE.write_text(f"{text.partition(BEGIN)[0]}{BEGIN}\n{table(rows)}{END}{text.partition(END)[2]}")
+        found = measure(cluster, what, payload)
+        print(found.row(), flush=True)
+        yield found
 
 
 if __name__ == "__main__":
