@@ -14,6 +14,7 @@ from tests.engine.asking import Question
 CENTURY = 100 * 365 * 24 * 3600
 """In seconds."""
 
+ENGINES_ID = re.compile(r"[0-9a-f-]{16,64}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]*[A-Za-z0-9]")
 
 
@@ -60,7 +61,7 @@ def _problems(question: Question, outcome: Outcome, sensor: str, trigger: str) -
     }:
         yield f"other labels: {labels}"
     told = dict(letter["data"])
-    if not told.pop("eventId", ""):
+    if not ENGINES_ID.fullmatch(told.pop("eventId", "")):
         yield "does not tell the engine's own id"
     try:
         datetime.fromisoformat(told.pop("accepted", ""))

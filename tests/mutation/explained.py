@@ -29,7 +29,7 @@ WRITTEN = {
     "github-[a-z-]+": (
         r"metadata\.name",
         r"metadata\.labels\.github-to-argo/(event|repository)",
-        r"metadata\.annotations\.github-to-argo/(delivery|sender)",
+        r"metadata\.annotations\.github-to-argo/(delivery|reduced|sender)",
         r"parameter\.(event|owner|repo)\.value",
     ),
     "github-pr-to-pr-validation": (PR_LABEL, COMMIT, r"parameter\.(pr|branch|taskId)\.value"),
@@ -57,6 +57,26 @@ EXPLANATIONS = (
             why=f"every delivery writes it, be it empty ({sensor})",
         )
         for sensor, places in WRITTEN.items()
+    ),
+    Explanation(
+        of=r": dead letter: template\.k8s\.source\.resource\.data(\.[A-Za-z]+: another text|(\.[A-Za-z]+)?: removed)$",
+        why="every letter writes it, be it empty",
+    ),
+    Explanation(
+        of=r": dead letter: [a-z]+ writes event src dataKey: ",
+        why="an event's name is never empty, so that the key in its place is not asked for",
+    ),
+    Explanation(
+        of=r": queue filter body\.X-GitHub-Event = path: body for body\.X-GitHub-Event$",
+        why="no text matches the pattern, whichever it is",
+    ),
+    Explanation(
+        of=r": dead letter: template\.k8s\.operation: removed$",
+        why="to create is what the engine does unless it is told",
+    ),
+    Explanation(
+        of=r": dead letter: retryStrategy\.steps: 2147483646 for 2147483647$",
+        why="it gives up five seconds earlier, after 340 years",
     ),
     Explanation(
         of=r" filter \[body\.[\w.]+\] (=|!=)( \(\d\))? value 0: without [\^$] at \d+$",

@@ -216,7 +216,7 @@ class Judge:
                         elif refuses:
                             said = unheard(question, answer)
                         else:
-                            said = wrong_letter(question, answer, mutant.of, trigger)
+                            said = _wrong_letter(question, answer, mutant, trigger)
                         if said and mutant not in dead:
                             dead[mutant] = Death("dead letters", f"{question.name}: {said[0]}")
                 yield from dead.items()
@@ -350,6 +350,13 @@ def _wrong(question: Question, outcomes: Sequence[Outcome], mutant: Mutant) -> l
         return wrong(question, outcomes, _dependencies_of(mutant.manifest))
     except (LookupError, TypeError, AttributeError) as error:
         return [f"what it made is no Workflow: {error!r}"]  # a test that raises is one that fails
+
+
+def _wrong_letter(question: Question, outcomes: Sequence[Outcome], mutant: Mutant, trigger: str) -> list[str]:
+    try:
+        return wrong_letter(question, outcomes, mutant.of, trigger)
+    except (LookupError, TypeError, AttributeError) as error:
+        return [f"what it made is no letter: {error!r}"]
 
 
 def _dependencies_of(sensor: Manifest) -> list[str]:

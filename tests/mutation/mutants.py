@@ -229,7 +229,7 @@ def _called(spec: Manifest, path: Path) -> str:
             place = parameter["dest"].removeprefix("data.")
             return " ".join(map(str, ("dead letter:", parameter["src"]["dependencyName"], "writes", place, *rest)))
         case ("triggers", 0, "dlqTrigger", *rest):
-            return f"dead letter: {'.'.join(map(str, rest))}"
+            return f"dead letter: {'.'.join(map(str, rest)) or 'the whole'}"
         case ("triggers", 0, "template", "k8s", "source", "resource", *rest):
             if rest[:3] == ["spec", "arguments", "parameters"] and len(rest) > 3:
                 workflow = spec["triggers"][0]["template"]["k8s"]["source"]["resource"]
