@@ -109,16 +109,33 @@ EXPLANATIONS = (
         test="tests/routes/test_compiler.py::test_a_route_that_is_off_has_no_sensor_and_its_events_are_not_asked_for",
     ),
     Explanation(
-        of=r"writes name src dataTemplate: (without \| default \"\"|without \| toString|nothing for toString) at \d+$",
+        of=r"writes name src dataTemplate: (without \| default \"\"|without \| toString|nothing for toString)"
+        r" in \$id := index \. \"X-GitHub-Delivery\" ",
         why="the EventSource writes the header into every body, as a text, empty where there is none",
     ),
     Explanation(
-        of=r"^github-issue-comment-to-rex: ic writes taskId src dataTemplate: nothing for toString at 332$",
+        of=r"writes delivery src dataTemplate: nothing for toString in with toString \. \| trunc 200$",
+        why="the EventSource writes the header into every body, as a text",
+    ),
+    Explanation(
+        of=r"writes taskId src dataTemplate: nothing for toString in \$found = regexFind \$task \(toString \.\) \(2\)$",
         why="a title that is no text has no task id: to the engine an error is empty too",
     ),
     Explanation(
-        of=r"writes event src dataTemplate: 2 for 1 at (214|267)$",
+        of=r"writes event src dataTemplate: 2 for 1 in .*(regexFindAll|regexSplit) ",
         why="any number below 0 means all of them",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (no|another) text for \"untold\" in \$_ := set \$s \"untold\" false$",
+        why="what is not set is false to a template",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (229375|229377) for 229376 in if le \(len \$json\) 229376$",
+        why="only spares the work: the size as a Workflow holds it, which is larger by two quotes, is asked next",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (no|another) text for \"github-to-argo/reduced\" in \$_ := unset ",
+        why="the mark of the first cut is small, is not cut by the second, and is then written anew",
     ),
     Explanation(
         of=r"(\[body\.repository\.full_name\] = value 0: without \" at 18"

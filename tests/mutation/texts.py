@@ -159,7 +159,7 @@ OTHER_WORDS = {
     "with": ("if",),
     "regexFind": ("regexMatch",),
     "sha256sum": ("sha1sum",),
-    "trunc": ("repeat",),
+    "trunc": ("abbrev",),
 }
 
 
