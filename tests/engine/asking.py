@@ -33,7 +33,8 @@ LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 class Started:
     """What is expected of a Workflow. What is None is not looked at; labels and annotations are without prefix.
 
-    `parameters` are all but `event`. `whole` is the whole Workflow but for the parameter `event`, which stands for "".
+    `parameters` are all but `event`. `event` is that of a body too large for a Workflow; any other arrives as it was
+    sent. `whole` is the whole Workflow but for the parameter `event`, which stands for "". `mutex`: what it waits for.
     """
 
     parameters: Mapping[str, str] | None = None
@@ -41,6 +42,8 @@ class Started:
     annotations: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     whole: Manifest | None = None
+    event: Body | None = None
+    mutex: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +129,12 @@ def _problems(question: Question, outcome: Outcome) -> Iterator[str]:
     event = parameters.pop("event")
     if BEYOND.search(event):
         yield "beyond U+FFFF, where it is not for every Go to say what it can hand on"
-    if not _same(event, question.payload.body):
+    if not _same(event, question.payload.body if expected.event is None else expected.event):
         yield f"another event than was sent: {event[:200]}"
+    if expected.mutex is not None:
+        waits = outcome.object["spec"]["synchronization"]
+        if waits != {"mutexes": [{"name": expected.mutex}]}:
+            yield f"waits for {json.dumps(waits)}; expected the mutex {expected.mutex}"
     if expected.name is not None and metadata["name"] != expected.name:
         yield f"called {metadata['name']}; expected {expected.name}"
     if expected.parameters is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,6 +119,14 @@ def of_prod() -> Iterator[Question]:
             why="it passes every guard",
             payload=payload,
             fires={name: Started()},
+        )
+    for number in (1, 2, 10, 1_000_000, 2**31):
+        chosen = zlib.adler32(f"{REPOSITORY}#{number}".encode()) % 5
+        yield Question(
+            name=f"prod: pull request {number}",
+            why="one Workflow at a time for each pull request, five together",
+            payload=ACCEPTED["pr"].but(number=number),
+            fires={"pr": Started(mutex=f"pr-validation-{chosen}")},
         )
     elsewhere = [(name, {"repository__full_name": "my-orga/api"}) for name in ACCEPTED if name != "secadv"]
     by_app = [

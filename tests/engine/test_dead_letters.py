@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 
@@ -13,10 +12,11 @@ from cli.engine import Delivery, Engine, Outcome
 from cli.stacks import compiled
 from payloads import Payload, alerts, one_of_each
 from routes import FAMILIES
-from routes.compiler import compile_stack
+from routes.compiler import CompiledStack, compile_stack
 from routes.dead_letters import FIELDS, LABEL, NAME, OF_THE_ENGINE
-from routes.manifests import Manifest
 from routes.settings import parse_settings
+from tests.engine.cases import complete, delivery_ids, labels_and_annotations, least
+from tests.engine.letters import gives_up_at_last, giving_up, wrong_letter
 from tests.engine.strategies import headers
 from tests.routes.test_settings import MINIMAL
 
@@ -24,19 +24,7 @@ ALERTS = ("repository_advisory", "code_scanning_alert", "secret_scanning_alert",
 STACK = compile_stack(FAMILIES, parse_settings(MINIMAL | {"securityEvents": list(ALERTS)}, source="test"))
 
 
-def giving_up() -> list[Manifest]:
-    """The Sensors, with the dead letter's trigger in place of the route's: the engine runs them alike."""
-    sensors = copy.deepcopy(STACK.all_sensors())
-    for sensor in sensors:
-        (trigger,) = sensor["spec"]["triggers"]
-        trigger["template"] = {
-            **trigger.pop("dlqTrigger")["template"],
-            "conditions": trigger["template"]["conditions"],
-        }
-    return sensors
-
-
-SENSORS = giving_up()
+SENSORS = [giving_up(sensor) for sensor in STACK.all_sensors()]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +72,15 @@ def test_whatever_a_delivery_is_called_its_letter_is_one_that_the_policy_admits(
 
 
 def test_a_letter_is_tried_for_as_long_as_it_takes() -> None:
-    for sensor in STACK.all_sensors():
-        (trigger,) = sensor["spec"]["triggers"]
-        retry = trigger["dlqTrigger"]["retryStrategy"]
-        assert retry["steps"] * int(retry["duration"].removesuffix("s")) > 100 * 365 * 24 * 3600
+    assert not any(gives_up_at_last(sensor) for sensor in STACK.all_sensors())
+
+
+def test_each_case_has_its_letter(engine: Engine, stack: CompiledStack) -> None:
+    sensors = [giving_up(sensor) for sensor in stack.all_sensors()]
+    questions = [*complete(), *least(), *delivery_ids(), *labels_and_annotations()]
+    answers = engine.deliver(stack, [question.delivery for question in questions], sensors=sensors)
+    for question, taken in zip(questions, answers, strict=True):
+        for sensor, outcomes in zip(stack.all_sensors(), taken.sensors, strict=True):
+            (trigger,) = sensor["spec"]["triggers"]
+            told = wrong_letter(question, outcomes, sensor["metadata"]["name"], trigger["template"]["name"])
+            assert told == [], question.name

@@ -14,13 +14,21 @@ from hypothesis import strategies as st
 from cli.engine import Delivery, Engine
 from cli.stacks import compiled
 from cli.workflow import notes_of, parameters_of
-from payloads import Body, Payload, corpus, large_pull_request, large_push, one_of_each
-from routes.compiler import PREFIX
+from payloads import Body, Payload, alerts, corpus, large_pull_request, large_push, one_of_each
+from routes import FAMILIES
+from routes.compiler import PREFIX, compile_stack
 from routes.limits import EVENT_BYTES
 from routes.reduced import CUTS, LEVELS, NAMES, REDUCED
+from routes.settings import parse_settings
+from tests.engine.asking import Question, wrong
+from tests.engine.reduced import large
 from tests.engine.strategies import AWKWARD
+from tests.routes.test_settings import MINIMAL
 
 STACK = compiled("lab")
+EVERY_EVENT = compile_stack(
+    FAMILIES, parse_settings(MINIMAL | {"securityEvents": [p.event for p in alerts().values()]}, source="test")
+)
 SENSORS = [s for s in STACK.all_sensors() if s["metadata"]["name"].endswith(("to-pr-validation", "to-orchestrator"))]
 (FIRST_BYTES, FIRST_ITEMS), (LAST_BYTES, LAST_ITEMS) = CUTS
 ANYTHING: Any = object()
@@ -200,6 +208,13 @@ def test_whatever_a_body_holds_its_event_fits_and_tells_what_was_cut(engine: Eng
     opened = one_of_each()["pr"]
     if len(json.dumps(added)) < 6_000_000:
         check(engine, Payload(opened.event, {f"x_{key}": value for key, value in added.items()} | opened.body))
+
+
+@pytest.mark.parametrize("question", [*large(one_of_each()), *large(alerts())], ids=lambda question: question.name)
+def test_a_large_delivery_becomes_the_event_that_the_rule_says(engine: Engine, question: Question) -> None:
+    (taken,) = engine.deliver(EVERY_EVENT, [question.delivery])
+    dependencies = [d["name"] for sensor in EVERY_EVENT.all_sensors() for d in sensor["spec"]["dependencies"]]
+    assert wrong(question, [outcome for of in taken.sensors for outcome in of], dependencies) == []
 
 
 def test_the_annotation_and_the_member_have_one_name() -> None:

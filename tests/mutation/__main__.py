@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import resource
 import sys
 import time
 from collections import Counter
@@ -25,6 +26,9 @@ from tests.mutation.suites import Suite, suites
 TOGETHER = 40
 """Mutants that are asked about at once."""
 
+MEMORY = 4 * 1024**3
+"""The address space of a worker and its engine, in bytes: a change may make a template write without end."""
+
 Told = dict[Mutant, Death | None]
 
 # A worker is forked with the first, which is large, and fills the second.
@@ -37,7 +41,8 @@ def main() -> int:
     began = time.monotonic()
     told: Told = {}
     _suites.update((suite.name, suite) for suite in suites())
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("fork")) as workers:
+    forking = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(os.cpu_count(), forking, _bounded) as workers:
         asked: dict[Future[list[Death | None]], tuple[str, list[Mutant]]] = {}
         for suite, mutants in _tasks(sys.argv[1:]):
             asked[workers.submit(_judged, suite, mutants)] = (f"{suite}: {mutants[0].of}", mutants)
@@ -52,6 +57,10 @@ def main() -> int:
             if not left[title]:
                 print(f"{time.monotonic() - began:5.0f} s  {title}", flush=True)
     return _report(told)
+
+
+def _bounded() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _tasks(objects: Sequence[str]) -> Iterator[tuple[str, list[Mutant]]]:

@@ -29,7 +29,7 @@ WRITTEN = {
     "github-[a-z-]+": (
         r"metadata\.name",
         r"metadata\.labels\.github-to-argo/(event|repository)",
-        r"metadata\.annotations\.github-to-argo/(delivery|sender)",
+        r"metadata\.annotations\.github-to-argo/(delivery|reduced|sender)",
         r"parameter\.(event|owner|repo)\.value",
     ),
     "github-pr-to-pr-validation": (PR_LABEL, COMMIT, r"parameter\.(pr|branch|taskId)\.value"),
@@ -57,6 +57,26 @@ EXPLANATIONS = (
             why=f"every delivery writes it, be it empty ({sensor})",
         )
         for sensor, places in WRITTEN.items()
+    ),
+    Explanation(
+        of=r": dead letter: template\.k8s\.source\.resource\.data(\.[A-Za-z]+: another text|(\.[A-Za-z]+)?: removed)$",
+        why="every letter writes it, be it empty",
+    ),
+    Explanation(
+        of=r": dead letter: [a-z]+ writes event src dataKey: ",
+        why="an event's name is never empty, so that the key in its place is not asked for",
+    ),
+    Explanation(
+        of=r": queue filter body\.X-GitHub-Event = path: body for body\.X-GitHub-Event$",
+        why="no text matches the pattern, whichever it is",
+    ),
+    Explanation(
+        of=r": dead letter: template\.k8s\.operation: removed$",
+        why="to create is what the engine does unless it is told",
+    ),
+    Explanation(
+        of=r": dead letter: retryStrategy\.steps: 2147483646 for 2147483647$",
+        why="it gives up five seconds earlier, after 340 years",
     ),
     Explanation(
         of=r" filter \[body\.[\w.]+\] (=|!=)( \(\d\))? value 0: without [\^$] at \d+$",
@@ -89,16 +109,33 @@ EXPLANATIONS = (
         test="tests/routes/test_compiler.py::test_a_route_that_is_off_has_no_sensor_and_its_events_are_not_asked_for",
     ),
     Explanation(
-        of=r"writes name src dataTemplate: (without \| default \"\"|without \| toString|nothing for toString) at \d+$",
+        of=r"writes name src dataTemplate: (without \| default \"\"|without \| toString|nothing for toString)"
+        r" in \$id := index \. \"X-GitHub-Delivery\" ",
         why="the EventSource writes the header into every body, as a text, empty where there is none",
     ),
     Explanation(
-        of=r"^github-issue-comment-to-rex: ic writes taskId src dataTemplate: nothing for toString at 332$",
+        of=r"writes delivery src dataTemplate: nothing for toString in with toString \. \| trunc 200$",
+        why="the EventSource writes the header into every body, as a text",
+    ),
+    Explanation(
+        of=r"writes taskId src dataTemplate: nothing for toString in \$found = regexFind \$task \(toString \.\) \(2\)$",
         why="a title that is no text has no task id: to the engine an error is empty too",
     ),
     Explanation(
-        of=r"writes event src dataTemplate: 2 for 1 at (214|267)$",
+        of=r"writes event src dataTemplate: 2 for 1 in .*(regexFindAll|regexSplit) ",
         why="any number below 0 means all of them",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (no|another) text for \"untold\" in \$_ := set \$s \"untold\" false$",
+        why="what is not set is false to a template",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (229375|229377) for 229376 in if le \(len \$json\) 229376$",
+        why="only spares the work: the size as a Workflow holds it, which is larger by two quotes, is asked next",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (no|another) text for \"github-to-argo/reduced\" in \$_ := unset ",
+        why="the mark of the first cut is small, is not cut by the second, and is then written anew",
     ),
     Explanation(
         of=r"(\[body\.repository\.full_name\] = value 0: without \" at 18"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,15 @@ from typing import Any, TypeVar
 
 from cli.delivery import signature
 from cli.engine import Delivery, Engine, EngineError, Outcome, Taken
+from routes.consumers import durable_names
 from routes.manifests import Manifest
 from tests.engine.asking import Question, misfired, unheard, wrong
+from tests.engine.letters import gives_up_at_last, giving_up, wrong_letter
 from tests.engine.pace import wrong_pace
 from tests.engine.test_limits import filled
 from tests.mutation.mutants import Gone, Mutant
-from tests.mutation.suites import Suite
+from tests.mutation.suites import REDUCED, Suite
+from tests.routes.test_consumers import OF_THE_ENGINE
 
 SECRET = "s3cret"
 LARGEST = 262_144
@@ -22,6 +26,9 @@ LARGEST = 262_144
 
 ANSWERS = 800
 """Workflows in one answer, about: each has its whole event in it."""
+
+ANSWERED_BYTES = 30_000_000
+"""What these may have in events together, about."""
 
 Answer = Sequence[Outcome] | str
 """Outcomes, or why there are none."""
@@ -51,8 +58,10 @@ class Judge:
         """What becomes of each mutant; they are of one object, and of one dependency if any."""
         deaths: dict[Mutant, Death | None] = dict.fromkeys(mutants)
         checks: tuple[Callable[[Sequence[Mutant]], Iterator[tuple[Mutant, Death]]], ...]
-        if mutants[0].whole["kind"] == "Sensor":
-            checks = (self._validated, self._paced, self._answered, self._heard)
+        if mutants[0].shown_by == "letter":
+            checks = (self._validated, self._lettered)
+        elif mutants[0].whole["kind"] == "Sensor":
+            checks = (self._validated, self._paced, self._answered, self._heard, self._kept)
         else:
             checks = (self._validated, self._passed_on)
         for check in checks:
@@ -84,7 +93,7 @@ class Judge:
         )
         alive, asked, size = list(mutants), 0, 1
         while alive and asked < len(questions):
-            some = questions[asked : asked + size]
+            some = self._few(questions[asked : asked + size], len(alive))
             dead: dict[Mutant, Death] = {}
             for (check, question), answers in zip(some, self._outcomes(alive, [q for _, q in some]), strict=True):
                 for mutant, answer in zip(alive, answers, strict=True):
@@ -94,7 +103,7 @@ class Judge:
                         dead[mutant] = Death(check, f"{question.name}: {problems[0]}")
             yield from dead.items()
             alive = [mutant for mutant in alive if mutant not in dead]
-            asked += size
+            asked += len(some)
             size = max(4, min(size * 2, ANSWERS // max(1, len(alive))))
 
     def _outcomes(self, mutants: Sequence[Mutant], questions: Sequence[Question]) -> list[list[Answer]]:
@@ -103,9 +112,9 @@ class Judge:
         Of a trigger's parameters only the changed one is evaluated, which is quick; what it writes differently from the
         parameter as it is, is then written into the Workflow of the whole Sensor.
         """
-        if _of_filters(mutants[0]):
+        if mutants[0].is_of_a_filter:
             return self._answers([_writing(mutant.manifest, []) for mutant in mutants], questions)
-        if mutants[0].shown_by != "fired":
+        if not mutants[0].is_of_a_parameter:
             return self._answers([mutant.manifest for mutant in mutants], questions)
         whole, changed = mutants[0].whole, [mutant.parameter for mutant in mutants]
         alone = {i: _writing(whole, [i]) for i in changed}
@@ -123,16 +132,23 @@ class Judge:
 
     def _questions(self, mutant: Mutant) -> list[tuple[str, Question]]:
         """Those that can show a change like this one, with the check that each belongs to."""
-        every = [(check, question) for check, questions in self.suite.questions.items() for question in questions]
+        every = [
+            (check, question)
+            for check, questions in self.suite.questions.items()
+            for question in questions
+            if check != REDUCED or mutant.shown_by == "reduced"
+        ]
         match mutant.shown_by:
             case "any":
                 return every
             case "event":
                 event = _event(mutant)
                 return [(check, question) for check, question in every if question.payload.event == event]
-            case "fired":
+            case "fired" | "reduced":
                 return [(check, question) for check, question in every if mutant.dependency in question.fires]
-            case "whole":
+            case "letter" if mutant.dependency:
+                return [(check, question) for check, question in every if mutant.dependency in question.fires]
+            case "letter" | "whole":
                 names = _dependencies_of(mutant.whole)
                 return [(c, q) for c, q in every if c == every[0][0] and not q.fires.keys().isdisjoint(names)]
 
@@ -165,6 +181,53 @@ class Judge:
                 for mutant, answer in zip(mutants, answers, strict=True):
                     if said := [answer] if isinstance(answer, str) else unheard(question, answer):
                         yield mutant, Death("an API server that refuses", said[0])
+
+    def _kept(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
+        """Whether the consumer, and with it what waits there, is the one that the Sensor has on the running engine."""
+        for mutant in mutants:
+            found = durable_names(mutant.manifest)
+            if mutant.of in OF_THE_ENGINE and found != OF_THE_ENGINE[mutant.of]:
+                yield mutant, Death("consumers", f"reads {found}; what waits is in {OF_THE_ENGINE[mutant.of]}")
+
+    # --- What a Sensor gives up
+
+    def _lettered(self, mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, Death]]:
+        sensors: dict[Mutant, Manifest] = {}
+        for mutant in mutants:
+            try:
+                sensors[mutant] = giving_up(mutant.manifest)
+                if gives_up_at_last(mutant.manifest):
+                    yield mutant, Death("dead letters", "is given up as well")
+                    del sensors[mutant]
+            except (LookupError, TypeError, AttributeError, ValueError) as error:
+                sensors.pop(mutant, None)
+                yield mutant, Death("dead letters", f"there is none: {error!r}")
+        trigger = mutants[0].whole["spec"]["triggers"][0]["template"]["name"] if mutants else ""
+        for refuses in (False, True):
+            questions = [question for _, question in self._questions(mutants[0])] if sensors else []
+            while questions and sensors:
+                some, questions = questions[:10], questions[10:]
+                dead: dict[Mutant, Death] = {}
+                answers = self._answers(list(sensors.values()), some, refuses=refuses)
+                for question, of in zip(some, answers, strict=True):
+                    for mutant, answer in zip(sensors, of, strict=True):
+                        if isinstance(answer, str):
+                            said = [answer]
+                        elif refuses:
+                            said = unheard(question, answer)
+                        else:
+                            said = _wrong_letter(question, answer, mutant, trigger)
+                        if said and mutant not in dead:
+                            dead[mutant] = Death("dead letters", f"{question.name}: {said[0]}")
+                yield from dead.items()
+                sensors = {mutant: sensor for mutant, sensor in sensors.items() if mutant not in dead}
+                if refuses:
+                    break
+
+    def _few(self, questions: Sequence[tuple[str, Question]], times: int) -> Sequence[tuple[str, Question]]:
+        """The first of them, so many that the answers are not too large; at least one."""
+        sizes = itertools.accumulate(len(self._delivery(question).body) * times for _, question in questions)
+        return questions[: max(1, sum(size <= ANSWERED_BYTES for size in sizes))]
 
     def _delivery(self, question: Question) -> Delivery:
         if question.name not in self._deliveries:
@@ -240,10 +303,6 @@ class Judge:
             raise
 
 
-def _of_filters(mutant: Mutant) -> bool:
-    return mutant.shown_by in ("any", "event")
-
-
 def _writing(sensor: Manifest, parameters: Sequence[int]) -> Manifest:
     """The Sensor with these of its trigger's parameters only."""
     (trigger,) = sensor["spec"]["triggers"]
@@ -285,12 +344,19 @@ def _event(mutant: Mutant) -> str:
 
 
 def _wrong(question: Question, outcomes: Sequence[Outcome], mutant: Mutant) -> list[str]:
-    if _of_filters(mutant):
+    if mutant.is_of_a_filter:
         return misfired(question, outcomes, _dependencies_of(mutant.manifest))
     try:
         return wrong(question, outcomes, _dependencies_of(mutant.manifest))
     except (LookupError, TypeError, AttributeError) as error:
         return [f"what it made is no Workflow: {error!r}"]  # a test that raises is one that fails
+
+
+def _wrong_letter(question: Question, outcomes: Sequence[Outcome], mutant: Mutant, trigger: str) -> list[str]:
+    try:
+        return wrong_letter(question, outcomes, mutant.of, trigger)
+    except (LookupError, TypeError, AttributeError) as error:
+        return [f"what it made is no letter: {error!r}"]
 
 
 def _dependencies_of(sensor: Manifest) -> list[str]:

@@ -40,9 +40,13 @@ PODS = ("template", "replicas", "service")
 """What of a `spec` is not changed here."""
 
 
-ShownBy = Literal["any", "event", "fired", "whole"]
-"""What a change can be seen by: any delivery, only one of the dependency's event, only one that fires it; or, since it
-is a change of what is the same for each delivery, by a few that show the whole Workflow."""
+ShownBy = Literal["any", "event", "fired", "reduced", "letter", "whole"]
+"""What a change can be seen by: any delivery, only one of the dependency's event, only one that fires it, also one that
+is too large for a Workflow, the dead letter of one that fires it; or, since it is a change of what is the same for each
+delivery, by a few that show the whole Workflow."""
+
+EVENT = "spec.arguments.parameters.0.value"
+REDUCED = f"metadata.annotations.{PREFIX}/reduced"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +71,18 @@ class Mutant:
 
     @property
     def parameter(self) -> int:
-        """Which of the trigger's parameters is changed, of a mutant that is shown by what fires."""
+        """Which of the trigger's parameters is changed, where `is_of_a_parameter`."""
         return int(self.path[6])
+
+    @property
+    def is_of_a_parameter(self) -> bool:
+        """Whether the change is one of what a delivery writes into its Workflow."""
+        return self.shown_by in ("fired", "reduced")
+
+    @property
+    def is_of_a_filter(self) -> bool:
+        """Whether the change is one of a dependency."""
+        return self.shown_by in ("any", "event")
 
     @property
     def is_unchanged(self) -> bool:
@@ -81,7 +95,7 @@ class Mutant:
 def unchanged(mutant: Mutant) -> Mutant:
     """None: the object of a mutant as it is, which all checks that can show the mutant have to pass."""
     same: Any = mutant.whole
-    path = mutant.path[:7] if mutant.shown_by == "fired" else mutant.path[:1]
+    path = mutant.path[:7] if mutant.is_of_a_parameter else mutant.path[:1]
     for step in path:
         same = same[step]
     return replace(mutant, where="", what="unchanged", path=path, value=same)
@@ -114,8 +128,8 @@ def event_source(whole: Manifest) -> Iterator[Mutant]:
 
 
 def _all_changes(spec: Manifest, forms: set[str]) -> Iterator[tuple[Path, str, Any]]:
-    # What is written last holds the freest texts: a comment before a login.
-    for path, value in reversed(list(_leaves(spec, ()))):
+    # What is written last holds the freest texts: a comment before a login, and both before a dead letter.
+    for path, value in sorted(reversed(list(_leaves(spec, ()))), key=lambda leaf: "dlqTrigger" in leaf[0]):
         for what, changed in _changes(path, value, _dependency(spec, path)[0], forms):
             yield path, what, changed
         yield path, "removed", Gone.REMOVED
@@ -131,6 +145,8 @@ def _changes(path: Path, value: Any, dependency: str, forms: set[str]) -> Iterat
     match [step for step in path if isinstance(step, str)][-1]:
         case kind if kind in OTHERS:
             for other in OTHERS[kind]:
+                if other == value:
+                    continue
                 yield f"{other} for {value}", other
         case "value" if "data" in path:
             yield from texts.regex(value)
@@ -176,6 +192,14 @@ def _branches(spec: Manifest) -> Iterator[Path]:
     trigger: Path = ("triggers", 0)
     yield *trigger, "rateLimit"
     yield *trigger, "retryStrategy"
+    letter: Path = (*trigger, "dlqTrigger")
+    yield letter
+    yield *letter, "retryStrategy"
+    yield *letter, "template"
+    for i in range(len(spec["triggers"][0]["dlqTrigger"]["template"]["k8s"]["parameters"])):
+        yield *letter, "template", "k8s", "parameters", i
+    yield *letter, "template", "k8s", "source", "resource", "metadata", "labels"
+    yield *letter, "template", "k8s", "source", "resource", "data"
     k8s: Path = (*trigger, "template", "k8s")
     for i in range(len(spec["triggers"][0]["template"]["k8s"]["parameters"])):
         yield *k8s, "parameters", i
@@ -200,6 +224,12 @@ def _called(spec: Manifest, path: Path) -> str:
         case ("triggers", 0, "template", "k8s", "parameters", int(i), *rest):
             parameter = spec["triggers"][0]["template"]["k8s"]["parameters"][i]
             return " ".join(map(str, (parameter["src"]["dependencyName"], "writes", _filled(spec, i), *rest)))
+        case ("triggers", 0, "dlqTrigger", "template", "k8s", "parameters", int(i), *rest):
+            parameter = spec["triggers"][0]["dlqTrigger"]["template"]["k8s"]["parameters"][i]
+            place = parameter["dest"].removeprefix("data.")
+            return " ".join(map(str, ("dead letter:", parameter["src"]["dependencyName"], "writes", place, *rest)))
+        case ("triggers", 0, "dlqTrigger", *rest):
+            return f"dead letter: {'.'.join(map(str, rest)) or 'the whole'}"
         case ("triggers", 0, "template", "k8s", "source", "resource", *rest):
             if rest[:3] == ["spec", "arguments", "parameters"] and len(rest) > 3:
                 workflow = spec["triggers"][0]["template"]["k8s"]["source"]["resource"]
@@ -233,7 +263,14 @@ def _dependency(spec: Manifest, path: Path) -> tuple[str, ShownBy]:
         case ("dependencies", int(i), *_):
             return str(spec["dependencies"][i]["name"]), "any"
         case ("triggers", 0, "template", "k8s", "parameters", int(i), *_):
-            return str(spec["triggers"][0]["template"]["k8s"]["parameters"][i]["src"]["dependencyName"]), "fired"
+            parameter = spec["triggers"][0]["template"]["k8s"]["parameters"][i]
+            large = parameter["dest"] in (EVENT, REDUCED)
+            return str(parameter["src"]["dependencyName"]), "reduced" if large else "fired"
+        case ("triggers", 0, "dlqTrigger", "template", "k8s", "parameters", int(i), *_):
+            parameter = spec["triggers"][0]["dlqTrigger"]["template"]["k8s"]["parameters"][i]
+            return str(parameter["src"]["dependencyName"]), "letter"
+        case ("triggers", 0, "dlqTrigger", *_):
+            return "", "letter"
     return "", "whole"
 
 

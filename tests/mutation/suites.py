@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.stacks import compiled
-from payloads import alerts
+from payloads import alerts, one_of_each
 from routes import FAMILIES
 from routes.compiler import CompiledStack, compile_stack
 from routes.settings import parse_settings
@@ -19,12 +19,17 @@ from tests.engine import matrix
 from tests.engine.asking import Question
 from tests.engine.cases import cases, complete, least
 from tests.engine.guarded import GUARDS, Guard, of_alerts, of_prod
+from tests.engine.reduced import large
 from tests.mutation import mutants
 from tests.mutation.mutants import Mutant
 from tests.routes.test_settings import MINIMAL
 
 IN_FULL = ("github-issue-comment-to-rex", "github-issues-to-implementation")
 """What comes first: Sensors with all that a template can be made of, which is changed in full just once."""
+
+
+REDUCED = "reduced events"
+"""The check of what is too large for a Workflow, which only changes of the event and its size are asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class Suite:
         """Every mutant that the questions are about."""
         for sensor in sorted(self.stack.all_sensors(), key=lambda sensor: sensor["metadata"]["name"] not in IN_FULL):
             for mutant in mutants.sensor(sensor, forms):
-                if not self.of or (mutant.dependency in self.of and mutant.shown_by != "fired"):
+                if not self.of or (mutant.dependency in self.of and mutant.is_of_a_filter):
                     yield mutant
         if not self.of:
             yield from mutants.event_source(self.stack.event_source)
@@ -57,10 +62,15 @@ def suites() -> Iterator[Suite]:
             "the whole Workflow": whole,
             "cases": [question for question in cases() if question.name not in known],
             "matrix": matrix.questions(matrix.read()),
+            REDUCED: list(large(one_of_each())),
         },
     )
     further = {"securityEvents": [payload.event for payload in alerts().values()]}
-    yield Suite(name="every event", stack=_compiled(further), questions={"alerts": list(of_alerts())})
+    yield Suite(
+        name="every event",
+        stack=_compiled(further),
+        questions={"alerts": list(of_alerts()), REDUCED: list(large(alerts()))},
+    )
     by_settings: dict[str, list[Guard]] = {}
     for guard in GUARDS:
         by_settings.setdefault(json.dumps(guard.settings), []).append(guard)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 Changes = Iterator[tuple[str, str]]
@@ -158,7 +159,7 @@ OTHER_WORDS = {
     "with": ("if",),
     "regexFind": ("regexMatch",),
     "sha256sum": ("sha1sum",),
-    "trunc": ("repeat",),
+    "trunc": ("abbrev",),
 }
 
 
@@ -166,8 +167,15 @@ def template(text: str, known: set[str], *, pieces: Callable[[str], bool] = lamb
     """A Go template: each path and text around actions; of each action also each pipe, quoted text, number and word.
 
     `known` are the actions, but for their paths, that were changed in full before; it grows. `pieces`: of which regular
-    expressions each piece too.
+    expressions each piece too. A change is called after its action, not its place, which is another after each edit.
     """
+    times: Counter[str] = Counter()
+    for what, changed in _template(text, known, pieces):
+        times[what] += 1
+        yield what if times[what] == 1 else f"{what} ({times[what]})", changed
+
+
+def _template(text: str, known: set[str], pieces: Callable[[str], bool]) -> Changes:
     before_this = frozenset(known)
     for kind, start, end, before, action in _tokens(text):
         token = text[start:end]
@@ -175,14 +183,14 @@ def template(text: str, known: set[str], *, pieces: Callable[[str], bool] = lamb
         def put(other: str, start: int = start, end: int = end) -> str:
             return text[:start] + other + text[end:]
 
-        at = f"{token[:40]} at {start}"
+        at = f"{token[:40]} in {action.strip()[:80]}"
         match kind:
             case "text":
-                yield f"without {at}", put("")
-                yield f"{token}x at {start}", put(f"{token}x")
+                yield f"without {token}", put("")
+                yield f"{token}x", put(f"{token}x")
             case "path":
                 for what, moved in _moved(token.removeprefix(".Input.")):
-                    yield f"{what} at {start}", put(f".Input.{moved}")
+                    yield what, put(f".Input.{moved}")
             case _ if action in before_this:
                 continue
             case "string":
@@ -192,7 +200,7 @@ def template(text: str, known: set[str], *, pieces: Callable[[str], bool] = lamb
                 yield f"another text for {at}", put(f"{quote}{inner}x{quote}")
                 if before in ("regexMatch", "regexReplaceAll", "regexFind", ":=") and pieces(inner):
                     for what, other in regex(inner):
-                        yield f"{what} of the expression at {start}", put(f"{quote}{other}{quote}")
+                        yield f"{what} of the expression in {action.strip()[:80]}", put(f"{quote}{other}{quote}")
             case "number":
                 for number in (int(token) - 1, int(token) + 1):
                     yield f"{number} for {at}", put(str(number))
@@ -205,7 +213,7 @@ def template(text: str, known: set[str], *, pieces: Callable[[str], bool] = lamb
                         yield f"{word or 'nothing'} for {at}", put(word)
             case "pipe":
                 stage = _stage(text, start)
-                yield f"without {text[start:stage].strip()} at {start}", put("", end=stage)
+                yield f"without {text[start:stage].strip()} in {action.strip()[:80]}", put("", end=stage)
         known.add(action)
 
 

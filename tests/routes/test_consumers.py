@@ -22,21 +22,21 @@ SECURITY = "github-security-to-agent"
 SENSORS = sensors(stack())
 
 
+OF_THE_ENGINE = {
+    "github-pr-to-pr-validation": {"group-2114701729"},
+    "github-issue-comment-to-rex": {"group-2976433293"},
+    "github-pr-review-comment-to-rex": {"group-3981057618"},
+    "github-ci-failures-to-triage": {"group-4130365978"},
+    "github-issues-to-implementation": {"group-3995407356"},
+    "github-security-to-agent": {"group-643853403"},
+    "github-push-merge-to-orchestrator": {"group-208069035"},
+}
+"""Read from JetStream on the running engine: one for each Sensor, also where two dependencies look at one event."""
+
+
 def test_consumers_have_the_names_that_the_engine_gave_them() -> None:
-    # Read from JetStream on the running engine: one for each Sensor, also where two dependencies look at one event.
-    assert {
-        sensor["metadata"]["name"]: durable_names(sensor)
-        for family in compiled("lab").sensors.values()
-        for sensor in family
-    } == {
-        "github-pr-to-pr-validation": {"group-2114701729"},
-        "github-issue-comment-to-rex": {"group-2976433293"},
-        "github-pr-review-comment-to-rex": {"group-3981057618"},
-        "github-ci-failures-to-triage": {"group-4130365978"},
-        "github-issues-to-implementation": {"group-3995407356"},
-        "github-security-to-agent": {"group-643853403"},
-        "github-push-merge-to-orchestrator": {"group-208069035"},
-    }
+    every = [sensor for family in compiled("lab").sensors.values() for sensor in family]
+    assert {sensor["metadata"]["name"]: durable_names(sensor) for sensor in every} == OF_THE_ENGINE
 
 
 def but(name: str, change: Callable[[Route], Route]) -> Manifest:
