@@ -152,7 +152,7 @@ test-fast: $(READY) engine ## The tests that need no cluster
 	@$(VENV)/bin/pytest --ignore tests/e2e
 
 .PHONY: mutation
-mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a test notice? Six minutes
+mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a test notice? Half an hour and more, and not through yet
 	@$(RUN) tests.mutation
 
 .PHONY: test-e2e
