@@ -93,7 +93,7 @@ class Rotation:
         self._start_anew(began)
         self._wait(self._rolled, "its new pod does not run")
         self._wait(lambda: not self._pods() & old, "its old pod is still there")
-        self._wait(lambda: self._post(secret)[0] == 200, "it does not accept what is signed with the Secret's value")
+        self._wait(lambda: self._takes(secret), "it does not accept what is signed with the Secret's value")
         return Rotated(began, _now())
 
     def _secret(self) -> bytes:
@@ -112,6 +112,13 @@ class Rotation:
                 f"{where} has fewer than {SECRET_LENGTH} characters under the key {secret.key}; {self.how()}"
             )
         return value
+
+    def _takes(self, secret: bytes) -> bool:
+        """Whether it accepts what is signed so; not while the new pod is not reached yet."""
+        try:
+            return self._post(secret)[0] == 200
+        except urllib3.exceptions.HTTPError:
+            return False
 
     def _post(self, secret: bytes) -> tuple[int, str]:
         """What a delivery that is signed so gets: the EventSource's answer, or 503 where none can be asked."""

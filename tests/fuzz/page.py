@@ -29,7 +29,7 @@ they hold up nobody, and other deliveries become Workflows meanwhile. An Ingress
 request may take, how large its headers may be, and its methods to POST.
 
 Two things that are signed harm others, so only GitHub, or who has its secret, could do them. An event that the EventBus
-does not take is tried again for some seconds, and what comes after it waits as long (`<` in headers, below). A body of
+does not take is tried again for some seconds, and what comes after it waits as long (megabytes of `<`). A body of
 exactly 10,000 levels is taken, and the Sensors cannot read it: the one that it fires tries for `retryMinutes`.
 """
 
