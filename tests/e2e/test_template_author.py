@@ -60,10 +60,13 @@ def engine() -> Iterator[Engine]:
 
 
 def said(text: str) -> Payload:
-    """A review comment on a branch of that name, with a label of that name."""
-    label = {"name": text}
+    """A review comment on a branch of that name, with a label of that name; its event comes whole."""
+    short = text[:1_000]
     return one_of_each()["prc"].but(
-        comment__body=text, pull_request__head__ref=text, pull_request__labels=[label], sender__login=text[:1_000]
+        comment__body=text,
+        pull_request__head__ref=short,
+        pull_request__labels=[{"name": short}],
+        sender__login=short,
     )
 
 
