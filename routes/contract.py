@@ -203,7 +203,7 @@ class Lane:
 
     def template(self) -> str:
         return (
-            f'{{{{ $pr := printf "%v#%v" .Input.body.repository.full_name .Input.body.{self.path} }}}}'
+            f'{{{{ $pr := printf "%v#%d" .Input.body.repository.full_name (int64 .Input.body.{self.path}) }}}}'
             f"{self.prefix}-{{{{ mod (adler32sum $pr | int64) {self.count} }}}}"
         )
 
