@@ -240,24 +240,22 @@ def dead_letters_(
     ] = False,
 ) -> None:
     """List the deliveries that were given up: Sensor, delivery id, reason. Exit code 1: some have no Workflow yet."""
-    from kubernetes import config
-
+    from cli.cluster import ClusterError, connect
     from cli.dead_letters import dead_letters, forget, table
 
     try:
-        settings = read_settings(stack)
-        api = config.new_client_from_config(context=settings.kube_context)
-    except (SettingsError, config.ConfigException) as error:
+        cluster = connect(read_settings(stack))
+        letters = dead_letters(cluster, cluster.metadata_of_workflows())
+        if for_programs:
+            typer.echo(json.dumps([vars(letter) for letter in letters], indent=2, ensure_ascii=False))
+        elif letters:
+            console.print(table(letters))
+        else:
+            typer.echo("No delivery was given up.")
+        if forget_them:
+            forget(cluster, [letter for letter in letters if letter.workflow])
+    except (SettingsError, ClusterError) as error:
         fail(str(error))
-    letters = dead_letters(api, settings.namespace)
-    if for_programs:
-        typer.echo(json.dumps([vars(letter) for letter in letters], indent=2, ensure_ascii=False))
-    elif letters:
-        console.print(table(letters))
-    else:
-        typer.echo("No delivery was given up.")
-    if forget_them:
-        forget(api, settings.namespace, [letter for letter in letters if letter.workflow])
     if not all(letter.workflow for letter in letters):
         raise typer.Exit(1)
 

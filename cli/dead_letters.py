@@ -10,9 +10,8 @@ from kubernetes import client
 from rich.table import Table
 from rich.text import Text
 
-from cli.delivery import WORKFLOWS
-from cli.workflow import delivery_of
-from routes.compiler import PREFIX
+from cli.cluster import Cluster, told
+from cli.workflow import Workflow, delivery_of, route_of
 from routes.dead_letters import LABEL
 
 REASON = 300
@@ -39,28 +38,32 @@ class DeadLetter:
     reason: str = ""
 
 
-def dead_letters(api: client.ApiClient, namespace: str) -> list[DeadLetter]:
-    """Every dead letter of the stack in a namespace, the oldest first."""
-    core = client.CoreV1Api(api)
-    found = core.list_namespaced_config_map(namespace, label_selector=LABEL).items
+def dead_letters(cluster: Cluster, workflows: Iterable[Workflow]) -> list[DeadLetter]:
+    """Every dead letter of the stack, the oldest first. `workflows`: its Workflows; read only where a letter is there.
+
+    Raises ClusterError.
+    """
+    core = client.CoreV1Api(cluster.api)
+    with told():
+        found = core.list_namespaced_config_map(cluster.namespace, label_selector=LABEL).items
     if not found:
         return []
     routes = sorted({letter.metadata.labels[LABEL] for letter in found})
-    told = {route: reasons(_log(core, namespace, route)) for route in routes}
-    workflows = {(route, delivery): name for route, delivery, name in _workflows(api, namespace)}
-    letters = [_letter(letter, told, workflows) for letter in found]
-    return sorted(letters, key=lambda letter: letter.given_up)
+    why = {route: reasons(_log(core, cluster.namespace, route)) for route in routes}
+    names = {(route_of(workflow), delivery_of(workflow)): workflow["metadata"]["name"] for workflow in workflows}
+    return sorted((_letter(letter, why, names) for letter in found), key=lambda letter: letter.given_up)
 
 
-def forget(api: client.ApiClient, namespace: str, letters: Iterable[DeadLetter]) -> None:
-    """Deletes these dead letters."""
-    core = client.CoreV1Api(api)
-    for letter in letters:
-        core.delete_namespaced_config_map(letter.name, namespace)
+def forget(cluster: Cluster, letters: Iterable[DeadLetter]) -> None:
+    """Deletes these dead letters. Raises ClusterError."""
+    core = client.CoreV1Api(cluster.api)
+    with told():
+        for letter in letters:
+            core.delete_namespaced_config_map(letter.name, cluster.namespace)
 
 
 def _letter(
-    letter: client.V1ConfigMap, told: dict[str, dict[str, str]], workflows: dict[tuple[str, str], str]
+    letter: client.V1ConfigMap, why: dict[str, dict[str, str]], workflows: dict[tuple[str, str], str]
 ) -> DeadLetter:
     route, data = letter.metadata.labels[LABEL], letter.data or {}
     return DeadLetter(
@@ -73,15 +76,8 @@ def _letter(
         accepted=data.get("accepted", ""),
         given_up=letter.metadata.creation_timestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
         workflow=workflows.get((route, data.get("delivery", "")), ""),
-        reason=told[route].get(data.get("eventId", ""), ""),
+        reason=why[route].get(data.get("eventId", ""), ""),
     )
-
-
-def _workflows(api: client.ApiClient, namespace: str) -> Iterator[tuple[str, str, str]]:
-    listed = client.CustomObjectsApi(api).list_namespaced_custom_object(*WORKFLOWS, namespace, "workflows")
-    for workflow in listed["items"]:
-        labels = workflow["metadata"].get("labels", {})
-        yield labels.get(f"{PREFIX}/route", ""), delivery_of(workflow), workflow["metadata"]["name"]
 
 
 def _log(core: client.CoreV1Api, namespace: str, route: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from cli.cluster import Started
 from cli.explain import Explained, explain
 from cli.github import Attempt, GitHub, RefusedError
 from cli.records import record
+from cli.terminal import in_words
 from routes import FAMILIES, limits
 from routes.guards import fires_on
 from routes.model import Rate
@@ -30,7 +31,6 @@ KEPT = timedelta(days=3)
 BATCH = 50
 """Payloads in memory at once."""
 
-SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
 SENSOR_EVERY_SECOND = limits.REQUESTS_A_SECOND / limits.REQUESTS_OF_A_WORKFLOW
 """Workflows that a Sensor starts in a second at most, whatever its rate."""
 
@@ -202,7 +202,7 @@ class Search:
         since = delivery.handed_over[0]
         ago = self.now - since
         if ago < self.grace:
-            return replace(found, what=What.WAITS, why=f"handed over {_in_words(ago)} ago")
+            return replace(found, what=What.WAITS, why=f"handed over {in_words(int(ago.total_seconds()))} ago")
         if all(queue.waits(route.sensor, self.settings.rate(route), since, self.now) for route in missing):
             return replace(found, what=What.WAITS, why="waits for the rate of its route")
         times = len(delivery.handed_over)
@@ -228,7 +228,7 @@ class Queue:
         """
         if (reached := self.reached.get(sensor)) and reached > since:
             return False
-        a_second = min(rate.limit / SECONDS[rate.unit], SENSOR_EVERY_SECOND) if rate else SENSOR_EVERY_SECOND
+        a_second = min(rate.limit / rate.seconds, SENSOR_EVERY_SECOND) if rate else SENSOR_EVERY_SECOND
         allowed = (now - since).total_seconds() * a_second
         return sum(at >= since for at in self.started.times.get(sensor, ())) >= max(1.0, allowed / 2)
 
@@ -304,8 +304,3 @@ def _repository(explained: Explained) -> str:
     body = json.loads(explained.delivery.body)
     repository = body.get("repository") if isinstance(body, dict) else None
     return str(repository["full_name"]) if isinstance(repository, dict) and "full_name" in repository else ""
-
-
-def _in_words(time: timedelta) -> str:
-    seconds = int(time.total_seconds())
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

@@ -18,7 +18,7 @@ from kubernetes import client
 from cli.delivery import Sender, signature
 from payloads import Payload
 from routes.admission import SECRET_LENGTH
-from routes.compiler import EVENT_SOURCE
+from routes.compiler import EVENT_SOURCE, EVENT_SOURCE_SERVICE
 from routes.settings import PROJECT, StackSettings
 
 PING = Payload("ping", {"zen": "Keep it logically awesome."})
@@ -126,7 +126,7 @@ class Rotation:
             posted = Sender(url=self.url, secret=secret).post(PING)
             return posted.status, posted.answer
         webhook = self.settings.webhook
-        service = f"{EVENT_SOURCE}-eventsource-svc:{webhook.port}"
+        service = f"{EVENT_SOURCE_SERVICE}:{webhook.port}"
         response = self.api.call_api(
             *self.api.param_serialize(
                 "POST",

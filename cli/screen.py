@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.status import Pods, RouteStatus, Status
+from cli.terminal import in_words
 from components.jetstream import Unknown
 from routes.settings import StackSettings
 from routes.words import rate_in_words
@@ -119,12 +119,7 @@ def _since(one: RouteStatus) -> str:
     """How long it has done none, where something waits."""
     if not one.waiting or isinstance(one.waiting, Unknown) or one.idle is None:
         return ""
-    return _in_words(one.idle)
-
-
-def _in_words(time: timedelta) -> str:
-    seconds = max(0, round(time.total_seconds()))
-    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+    return in_words(max(0, round(one.idle.total_seconds())))
 
 
 def _pods_of(pods: Pods) -> dict[str, int]:

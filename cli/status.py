@@ -23,7 +23,6 @@ from routes.settings import StackSettings
 PHASE = "workflows.argoproj.io/phase"
 """The label in which the workflow-controller keeps a Workflow's phase."""
 
-SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
 STILL = timedelta(minutes=2)
 """How long a route with deliveries that wait may acknowledge none, beyond what its rate asks for."""
 
@@ -70,7 +69,7 @@ class RouteStatus:
         """Whether deliveries wait, and longer than the rate makes them: an outage, retries, or the NATS hang."""
         if isinstance(self.waiting, Unknown) or not self.waiting or self.idle is None:
             return False
-        every = timedelta(seconds=SECONDS[self.rate.unit] / self.rate.limit) if self.rate else timedelta()
+        every = timedelta(seconds=self.rate.seconds / self.rate.limit) if self.rate else timedelta()
         return self.idle > every + STILL
 
 
@@ -112,8 +111,8 @@ def status(settings: StackSettings, cluster: Cluster, now: datetime | None = Non
     with told():
         jetstream = look(cluster.api, monitor_of(settings))
         deployments = client.AppsV1Api(cluster.api).list_namespaced_deployment(cluster.namespace).items
-        letters = dead_letters(cluster.api, cluster.namespace)
     workflows = list(cluster.metadata_of_workflows())
+    letters = dead_letters(cluster, workflows)
     routes = [route for family in FAMILIES for route in family.routes if settings.route(route).enabled]
     return Status(
         event_source=_pods(deployments, "eventsource-name", EVENT_SOURCE),
@@ -158,7 +157,7 @@ def _route(
         count, done = jetstream.waiting.get(consumer), jetstream.done.get(consumer)
         waiting = Unknown("its consumer is not there, or its leader did not answer") if count is None else count
     rate = settings.rate(route)
-    unit = timedelta(seconds=SECONDS[rate.unit] if rate else 60)
+    unit = timedelta(seconds=rate.seconds if rate else 60)
     failed = [workflow for workflow in workflows if _phase(workflow) in ("Failed", "Error")]
     return RouteStatus(
         route=route,

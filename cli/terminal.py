@@ -13,6 +13,11 @@ console = Console() if sys.stdout.isatty() else Console(width=200)
 Stack = Annotated[str, typer.Option(help="The stack, as in Pulumi.<stack>.yaml.")]
 
 
+def in_words(seconds: int) -> str:
+    """A time in its largest unit that says enough: `119 s`, `2 min`, `2 h`."""
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
 def fail(message: str) -> NoReturn:
     """One message on standard error, exit code 2."""
     typer.echo(message, err=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components import PACKAGE
-from components.objects import declare
-from routes.admission import COMPONENT
+from components.objects import declare, logical_name
 from routes.manifests import Manifest
 
 
@@ -29,11 +28,5 @@ class Access(pulumi.ComponentResource):
     def __init__(self, name: str, args: AccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PACKAGE}:Access", name, {}, opts)
         children = pulumi.ResourceOptions(parent=self, depends_on=[*args.after])
-        self.objects = [declare(f"{name}-{_logical_name(manifest)}", manifest, children) for manifest in args.objects]
+        self.objects = [declare(f"{name}-{logical_name(manifest)}", manifest, children) for manifest in args.objects]
         self.register_outputs({})
-
-
-def _logical_name(manifest: Manifest) -> str:
-    """Stable in every stack: a cluster-wide object's own name holds the namespace's."""
-    kind, metadata = manifest["kind"].lower(), manifest["metadata"]
-    return f"{kind}-{metadata['name'] if 'namespace' in metadata else metadata['labels'][COMPONENT]}"

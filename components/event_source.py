@@ -10,6 +10,7 @@ import pulumi
 
 from components import PACKAGE
 from components.objects import declare, verdict
+from routes.compiler import EVENT_SOURCE_SERVICE
 from routes.manifests import Manifest
 
 
@@ -59,7 +60,7 @@ class GitHubEventSource(pulumi.ComponentResource):
         (source,) = args.event_source["spec"]["github"].values()
         (port,) = args.event_source["spec"]["service"]["ports"]
         metadata = args.event_source["metadata"]
-        service = f"{metadata['name']}-eventsource-svc.{metadata['namespace']}.svc:{port['port']}"
+        service = f"{EVENT_SOURCE_SERVICE}.{metadata['namespace']}.svc:{port['port']}"
         listening: pulumi.Output[None] = event_source.id.apply(it_listens)
         self.path = listening.apply(lambda _: str(source["webhook"]["endpoint"]))
         self.service = listening.apply(lambda _: service)

@@ -10,6 +10,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
+from components.cluster import connect
 from routes.external_templates import account_problems, problems
 from routes.manifests import Manifest
 from routes.settings import PROJECT
@@ -64,9 +65,7 @@ class ExternalTemplates:
 
     def _read(self) -> list[Manifest] | None:
         """The WorkflowTemplates that are there; None where there is not even the namespace."""
-        configuration = client.Configuration()
-        configuration.retries = False
-        api = config.new_client_from_config(context=self.kube_context, client_configuration=configuration)
+        api = connect(self.kube_context)
         listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
             "argoproj.io", "v1alpha1", self.namespace, "workflowtemplates", _request_timeout=ANSWER_SECONDS
         )

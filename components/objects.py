@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from routes.admission import COMPONENT
 from routes.manifests import Manifest
 
 
@@ -54,6 +55,13 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             )
         case kind:
             raise ValueError(f"no stack has a {kind}")
+
+
+def logical_name(manifest: Manifest) -> str:
+    """Stable in every stack, as a cluster-wide object's own name is not: it holds the namespace's."""
+    kind, metadata = manifest["kind"].lower(), manifest["metadata"]
+    name = metadata["name"] if "namespace" in metadata else metadata["labels"].get(COMPONENT)
+    return f"{kind}-{name}" if name else kind
 
 
 def verdict(seconds: int) -> pulumi.CustomTimeouts:

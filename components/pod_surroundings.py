@@ -13,6 +13,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
+from components.cluster import connect
 from routes.pods import pod_security_labels
 from routes.settings import PROJECT, StackSettings
 
@@ -32,7 +33,7 @@ class PodSurroundings:
         Raises RunError when the stack's NetworkPolicies would cut the Sensors off the API server.
         """
         try:
-            api = self._api()
+            api = connect(self.settings.kube_context)
             if not self.settings.create_namespace:
                 self._namespace(api)
             if self.settings.network_policy.enabled:
@@ -44,11 +45,6 @@ class PodSurroundings:
                     " default: whether Pod Security is enforced, and whether the NetworkPolicies let the Sensors reach"
                     " the API server, has not been looked at"
                 )
-
-    def _api(self) -> client.ApiClient:
-        configuration = client.Configuration()
-        configuration.retries = False
-        return config.new_client_from_config(context=self.settings.kube_context, client_configuration=configuration)
 
     def _namespace(self, api: client.ApiClient) -> None:
         name = self.settings.namespace

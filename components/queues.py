@@ -13,6 +13,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
+from components.cluster import connect
 from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
 from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
 from routes.consumers import Loss, dropped, durable_names
@@ -36,10 +37,8 @@ class Queues:
         Raises RunError where deliveries that wait would be lost and the setting `loses` does not say so, and where the
         stream is not as the stack says: the engine would leave it so, without a word.
         """
-        configuration = client.Configuration()
-        configuration.retries = False
         try:
-            api = config.new_client_from_config(context=self.settings.kube_context, client_configuration=configuration)
+            api = connect(self.settings.kube_context)
             live, bus = self._sensors(api), self._event_bus(api)
             found = look(api, monitor_of(self.settings))
         except (client.ApiException, config.ConfigException, HTTPError) as error:

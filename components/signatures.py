@@ -14,7 +14,9 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
+from components.cluster import connect
 from routes.admission import SECRET_LENGTH
+from routes.compiler import EVENT_SOURCE_SERVICE
 from routes.manifests import Manifest
 from routes.settings import StackSettings
 
@@ -37,7 +39,7 @@ class Signatures:
         """
         secret, namespace = self.settings.webhook_secret, self.settings.namespace
         try:
-            found = client.CoreV1Api(self._api()).read_namespaced_secret(
+            found = client.CoreV1Api(connect(self.settings.kube_context)).read_namespaced_secret(
                 secret.name, namespace, _request_timeout=ANSWER_SECONDS
             )
         except (client.ApiException, config.ConfigException, HTTPError):
@@ -76,8 +78,8 @@ class Signatures:
         metadata = event_source["metadata"]
         (source,) = event_source["spec"]["github"].values()
         (port,) = event_source["spec"]["service"]["ports"]
-        service = f"{metadata['name']}-eventsource-svc:{port['port']}"
-        api = self._api()
+        service = f"{EVENT_SOURCE_SERVICE}:{port['port']}"
+        api = connect(self.settings.kube_context)
         asked = api.param_serialize(
             "POST",
             f"/api/v1/namespaces/{metadata['namespace']}/services/{service}/proxy{source['webhook']['endpoint']}",
@@ -86,11 +88,6 @@ class Signatures:
             auth_settings=["BearerToken"],
         )
         return int(api.call_api(*asked).status)
-
-    def _api(self) -> client.ApiClient:
-        configuration = client.Configuration()
-        configuration.retries = False
-        return config.new_client_from_config(context=self.settings.kube_context, client_configuration=configuration)
 
 
 def _advice(settings: StackSettings) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from routes import manifests as m
+from routes.accounts import REPORTS, account
 from routes.admission import Admission, Started
 from routes.contract import (
     ANNOTATIONS,
@@ -70,6 +71,8 @@ from routes.settings import (
 EVENT_BUS = "github"
 EVENT_SOURCE = "github-es"
 EVENT_NAME = "main"
+EVENT_SOURCE_SERVICE = f"{EVENT_SOURCE}-eventsource-svc"
+"""The Service that the Argo Events controller makes for it."""
 EVENT_BUS_ACCOUNT = "github-bus"
 SUBMITTER = "argo-events-workflow-submitter"
 SEMAPHORES = "workflow-semaphores"
@@ -563,8 +566,8 @@ def _access(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manife
     """The service accounts of our pods and of the Workflows, what they may do, and the semaphores."""
     yield m.ServiceAccount(metadata=_metadata(SUBMITTER, settings)).manifest()
     without_token = [EVENT_SOURCE] + ([EVENT_BUS_ACCOUNT] if isinstance(settings.event_bus, NativeEventBus) else [])
-    for account in without_token:
-        yield m.ServiceAccount(metadata=_metadata(account, settings), automount_service_account_token=False).manifest()
+    for name in without_token:
+        yield m.ServiceAccount(metadata=_metadata(name, settings), automount_service_account_token=False).manifest()
     yield m.Role(
         metadata=_metadata("argo-events-workflow-submit-role", settings),
         rules=[
@@ -619,15 +622,5 @@ def _runner(settings: StackSettings) -> Iterator[Manifest]:
     """The service account of the Workflows' pods, where the stack makes it."""
     if not isinstance(settings.runner, ManagedRunner):
         return
-    name = settings.runner.name
-    yield m.ServiceAccount(metadata=_metadata(name, settings)).manifest()
-    yield m.Role(
-        metadata=_metadata(name, settings),
-        # Argo's executor reports what a step put out. Anything else that a step does is its WorkflowTemplate's to say.
-        rules=[m.PolicyRule(api_groups=["argoproj.io"], resources=["workflowtaskresults"], verbs=["create", "patch"])],
-    ).manifest()
-    yield m.RoleBinding(
-        metadata=_metadata(name, settings),
-        role_ref=m.RoleRef(name=name),
-        subjects=[m.Subject(name=name, namespace=settings.namespace)],
-    ).manifest()
+    # Anything else that a step does is its WorkflowTemplate's to say.
+    yield from account(_metadata(settings.runner.name, settings), [REPORTS])

@@ -5,6 +5,7 @@ Nothing here knows Argo Events; `compiler.py` turns it into Sensors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -36,12 +37,21 @@ class Semaphore(StrEnum):
     ORCHESTRATOR = "orchestrator"
 
 
+Unit = Literal["Second", "Minute", "Hour"]
+SECONDS: Mapping[Unit, int] = {"Second": 1, "Minute": 60, "Hour": 3600}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rate:
     """At most `limit` Workflows per `unit`. What is above waits and is never dropped."""
 
     limit: int
-    unit: Literal["Second", "Minute", "Hour"] = "Minute"
+    unit: Unit = "Minute"
+
+    @property
+    def seconds(self) -> int:
+        """How long the unit is."""
+        return SECONDS[self.unit]
 
 
 # Conditions. A path is a dotted path within the delivery's body. A path that is missing or null meets none of them but

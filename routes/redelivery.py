@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from routes import manifests as m
+from routes.accounts import REPORTS, account
 from routes.manifests import Manifest
 from routes.network import to_api_server, to_dns
 from routes.pods import container, security_context
@@ -38,20 +39,8 @@ def redelivery(settings: StackSettings, metadata: Callable[[str], m.Metadata]) -
         return
     ours = metadata("redelivery")
     labels = {"app.kubernetes.io/part-of": PROJECT, "app.kubernetes.io/component": "redelivery"}
-    yield m.ServiceAccount(metadata=ours).manifest()
-    yield m.Role(
-        metadata=ours,
-        rules=[
-            m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["list"]),
-            # What Argo's executor needs beside it in the same pod.
-            m.PolicyRule(api_groups=["argoproj.io"], resources=["workflowtaskresults"], verbs=["create", "patch"]),
-        ],
-    ).manifest()
-    yield m.RoleBinding(
-        metadata=ours,
-        role_ref=m.RoleRef(name=ours.name),
-        subjects=[m.Subject(name=ours.name, namespace=settings.namespace)],
-    ).manifest()
+    lists = m.PolicyRule(api_groups=["argoproj.io"], resources=["workflows"], verbs=["list"])
+    yield from account(ours, [lists, REPORTS])
     yield m.ConfigMap(metadata=ours, data={SETTINGS_FILE: written(settings)}).manifest()
     if settings.network_policy.enabled:
         yield m.NetworkPolicy(

@@ -36,7 +36,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from routes import FAMILIES, limits
-from routes.model import Rate, Route, Semaphore
+from routes.model import SECONDS, Rate, Route, Semaphore
 
 PROJECT = "github-to-argo"
 
@@ -51,7 +51,6 @@ ANY_REPOSITORY = "*/*"
 
 UNLIMITED = "unlimited"
 
-SECONDS = {"Second": 1, "Minute": 60, "Hour": 3600}
 
 T = TypeVar("T")
 

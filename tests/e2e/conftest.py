@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,21 @@ class Cluster:
             if after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]:
                 return after
         raise TimeoutError(f"the Workflow of {delivery} changes all the time")
+
+    def beside(self, webhook: Mapping[str, str], namespace: str) -> Cluster:
+        """Another stack of this cluster, by its output `webhook`; the webhook's secret is the same."""
+        service = webhook["service"].split(".")[0]
+        address = client.CoreV1Api(self.api).read_namespaced_service(service, namespace).spec.cluster_ip
+        sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=self.sender.secret)
+        return Cluster(sender, namespace, self.api)
+
+    def delete_namespace(self, name: str) -> None:
+        """Deletes it, and waits until it is gone, or a minute."""
+        core = client.CoreV1Api(self.api)
+        core.delete_namespace(name)
+        deadline = time.monotonic() + 60
+        while name in {ns.metadata.name for ns in core.list_namespace().items} and time.monotonic() < deadline:
+            time.sleep(0.5)
 
     def watch(self) -> Watcher:
         return Watcher(self.api, self.namespace)

@@ -16,6 +16,7 @@ import pytest
 import urllib3
 from kubernetes import client
 
+from cli import cluster as clusters
 from cli.dead_letters import DeadLetter, dead_letters, forget, reasons
 from cli.delivery import Posted
 from lab.layout import Layout
@@ -98,7 +99,13 @@ def workflows_of(stack: TextStack, *posted: Posted) -> list[int]:
 
 
 def letters_of(stack: TextStack) -> list[DeadLetter]:
-    return dead_letters(stack.cluster.api, NAMESPACE)
+    cluster = asked(stack)
+    return dead_letters(cluster, cluster.metadata_of_workflows())
+
+
+def asked(stack: TextStack) -> clusters.Cluster:
+    """The stack's namespace as the commands see it."""
+    return clusters.Cluster(api=stack.cluster.api, namespace=NAMESPACE)
 
 
 @pytest.fixture(scope="module")
@@ -182,5 +189,5 @@ def test_a_redelivery_brings_it_back_and_its_letter_can_be_forgotten(story: Stor
     wait_for(lambda: workflows_of(story.stack, *given_up) == [1, 1], "it was not brought back", SECONDS)
     letters = letters_of(story.stack)
     assert {letter.delivery for letter in letters if letter.workflow} == {posted.delivery for posted in given_up}
-    forget(story.stack.cluster.api, NAMESPACE, letters)
+    forget(asked(story.stack), letters)
     assert not letters_of(story.stack)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from kubernetes import client
 
-from cli.delivery import Sender, Watcher
+from cli.delivery import Watcher
 from cli.stacks import ROOT, read_settings
 from cli.workflow import delivery_of
 from lab.stack import LabStack, StackFailed
@@ -83,9 +83,7 @@ def stack(before: set[Object]) -> Iterator[LabStack]:
 @pytest.fixture(scope="module")
 def other(stack: LabStack, cluster: Cluster) -> Cluster:
     """The second stack's way in. Nothing has been delivered to it before."""
-    service = stack.outputs()["webhook"]["service"].split(".")[0]
-    address = client.CoreV1Api(cluster.api).read_namespaced_service(service, NAMESPACE).spec.cluster_ip
-    return Cluster(Sender(url=f"http://{address}:12000/events", secret=cluster.sender.secret), NAMESPACE, cluster.api)
+    return cluster.beside(stack.outputs()["webhook"], NAMESPACE)
 
 
 def test_the_first_delivery_that_is_taken_is_not_lost(other: Cluster) -> None:

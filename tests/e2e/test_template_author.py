@@ -366,32 +366,24 @@ def test_a_text_must_not_be_written_into_a_script(
     assert not list(safe.rglob(CANARY))
 
 
+def touches(stack: TextStack, source: str, sent: Mapping[str, str], folder: Path) -> bool:
+    """Whether a script that reads the comment from the file `text` makes the canary."""
+    spec = script(source)
+    spec["templates"][0]["inputs"] = {"artifacts": [{"name": "text", "path": "/text", "raw": {"data": COMMENT}}]}
+    run_script(stack.handed(stack.run(spec, sent)), folder)
+    return (folder / CANARY).exists()
+
+
 def test_a_text_must_not_be_taken_for_an_option(stack: TextStack, engine: Engine, tmp_path: Path) -> None:
     sent = written(engine, said(f"--output={CANARY}"))
-    artifact = {"name": "text", "path": "/text", "raw": {"data": COMMENT}}
-
-    def ran(source: str, folder: Path) -> bool:
-        spec = script(source)
-        spec["templates"][0]["inputs"] = {"artifacts": [artifact]}
-        run_script(stack.handed(stack.run(spec, sent)), folder)
-        return (folder / CANARY).exists()
-
-    assert ran('sort "$(cat text)" </dev/null\n', tmp_path / "naive")
-    assert not ran('sort -- "$(cat text)" </dev/null\n', tmp_path / "safe")
+    assert touches(stack, 'sort "$(cat text)" </dev/null\n', sent, tmp_path / "naive")
+    assert not touches(stack, 'sort -- "$(cat text)" </dev/null\n', sent, tmp_path / "safe")
 
 
 def test_a_text_must_not_be_read_without_quotes(stack: TextStack, engine: Engine, tmp_path: Path) -> None:
     sent = written(engine, said(f"/dev/null --output={CANARY}"))
-    artifact = {"name": "text", "path": "/text", "raw": {"data": COMMENT}}
-
-    def ran(source: str, folder: Path) -> bool:
-        spec = script(source)
-        spec["templates"][0]["inputs"] = {"artifacts": [artifact]}
-        run_script(stack.handed(stack.run(spec, sent)), folder)
-        return (folder / CANARY).exists()
-
-    assert ran("sort $(cat text)\n", tmp_path / "naive")
-    assert not ran('sort -- "$(cat text)"\n', tmp_path / "safe")
+    assert touches(stack, "sort $(cat text)\n", sent, tmp_path / "naive")
+    assert not touches(stack, 'sort -- "$(cat text)"\n', sent, tmp_path / "safe")
 
 
 def test_a_long_text_does_not_fit_into_an_environment(stack: TextStack, engine: Engine, tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from kubernetes import client
 
-from cli.delivery import Sender
 from cli.stacks import ROOT
 from cli.workflow import delivery_of
 from lab.stack import LabStack
@@ -34,9 +32,7 @@ def stack(cluster: Cluster) -> Iterator[LabStack]:
 
 @pytest.fixture(scope="module")
 def guarded(stack: LabStack, cluster: Cluster) -> Cluster:
-    service = stack.outputs()["webhook"]["service"].split(".")[0]
-    address = client.CoreV1Api(cluster.api).read_namespaced_service(service, NAMESPACE).spec.cluster_ip
-    return Cluster(Sender(url=f"http://{address}:12000/events", secret=cluster.sender.secret), NAMESPACE, cluster.api)
+    return cluster.beside(stack.outputs()["webhook"], NAMESPACE)
 
 
 def test_strangers_and_the_agents_themselves_start_nothing_and_all_others_one_workflow_each(guarded: Cluster) -> None:

@@ -261,10 +261,7 @@ def unguarded(cluster: Cluster) -> Iterator[LabStack]:
     finally:
         if stack.folder.exists():
             stack.destroy()
-        core.delete_namespace(NAMESPACE)
-        deadline = time.monotonic() + 60
-        while NAMESPACE in {ns.metadata.name for ns in core.list_namespace().items} and time.monotonic() < deadline:
-            time.sleep(0.5)
+        cluster.delete_namespace(NAMESPACE)
 
 
 def test_a_secret_that_is_empty_opens_the_engine_and_both_preview_and_up_say_so(

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from kubernetes import client
 
-from cli.delivery import WORKFLOWS, Sender
+from cli.delivery import WORKFLOWS
 from cli.stacks import ROOT, compiled
 from cli.workflow import Workflow
 from lab.stack import LabStack
@@ -125,19 +125,13 @@ def text_stack(cluster: Cluster, *templates: Manifest, **settings: object) -> It
             objects.create_namespaced_custom_object(
                 *WORKFLOWS, NAMESPACE, "workflowtemplates", {**template, "metadata": {"name": name}}
             )
-        outputs = stack.up().outputs["webhook"]
-        service = outputs["service"].split(".")[0]
-        address = core.read_namespaced_service(service, NAMESPACE).spec.cluster_ip
-        sender = Sender(url=f"http://{address}:12000{outputs['path']}", secret=cluster.sender.secret)
-        assert sender.listening(30)
-        yield TextStack(Cluster(sender, NAMESPACE, cluster.api))
+        there = cluster.beside(stack.up().outputs["webhook"], NAMESPACE)
+        assert there.sender.listening(30)
+        yield TextStack(there)
     finally:
         if stack.folder.exists():
             stack.destroy()
-        core.delete_namespace(NAMESPACE)
-        deadline = time.monotonic() + 60
-        while NAMESPACE in {ns.metadata.name for ns in core.list_namespace().items} and time.monotonic() < deadline:
-            time.sleep(0.5)
+        cluster.delete_namespace(NAMESPACE)
 
 
 def nodes_of(workflow: Workflow) -> list[Node]:
