@@ -204,7 +204,7 @@ class Lane:
     def template(self) -> str:
         return (
             f'{{{{ $pr := printf "%v#%d" .Input.body.repository.full_name (int64 .Input.body.{self.path}) }}}}'
-            f"{self.prefix}-{{{{ mod (adler32sum $pr | int64) {self.count} }}}}"
+            f"{self.prefix}-{{{{ mod (adler32sum $pr) {self.count} }}}}"
         )
 
 

@@ -660,7 +660,7 @@ def names_of_workflows() -> Iterator[Question]:
     yield Question(
         name="secscan: neither a workflow nor a run's name",
         why="what is missing never matches",
-        payload=quiet.but(workflow=None).without("workflow_run.name"),
+        payload=quiet.but(workflow=None, workflow_run__head_branch="security-scan").without("workflow_run.name"),
     )
     yield Question(
         name="secscan: security elsewhere",
@@ -864,6 +864,12 @@ def what_is_missing() -> Iterator[Question]:
         why="no advisory has one; if it had, it would be told",
         payload=BASE["secadv"].but(repository=BASE["pr"].body["repository"]),
         fires=started("secadv", CODERTOCAT, labels={"repository": "Codertocat.Hello-World"}),
+    )
+    yield Question(
+        name="secadv: a brace at the end of its sender and its repository",
+        why="it meets what a template author writes next",
+        payload=BASE["secadv"].but(sender={"login": "x{"}, repository={"name": "y{", "owner": {"login": "z{"}}),
+        fires=by("secadv", owner="z{ ", repo="y{ ", annotations={"sender": "x{ "}),
     )
     yield Question(
         name="secadv: nothing at all",
@@ -1085,12 +1091,14 @@ def task_ids() -> Iterator[Question]:
         payload=BASE["ic"].but(issue__body="task: T-1"),
         fires=by("ic"),
     )
-    yield Question(
-        name="pr: a task in the body and the branch",
-        why="the requirements say comment or title",
-        payload=BASE["pr"].but(pull_request__body="task: T-1", pull_request__head__ref="task-7"),
-        fires=by("pr", branch="task-7"),
-    )
+    for dependency in ("pr", "prc", "merged"):
+        hunk = {"comment__diff_hunk": "task: T-2"} if dependency == "prc" else {}
+        yield Question(
+            name=f"{dependency}: a task in the body and the branch{' and the lines' if hunk else ''}",
+            why="the requirements say comment or title",
+            payload=BASE[dependency].but(pull_request__body="task: T-1", pull_request__head__ref="task-7", **hunk),
+            fires=by(dependency, branch="task-7"),
+        )
     for dependency in ("push", "wr", "cr", "secscan", "secadv"):
         yield Question(
             name=f"{dependency}: a title with a task",
@@ -1312,6 +1320,12 @@ def of_the_least(dependency: str) -> dict[str, str]:
     return empty | ({"branch": "refs/heads/main"} if dependency == "push" else {})
 
 
+def hashed(event: str, body: Body) -> str:
+    """What a delivery without id is called after: its body, with what the EventSource writes into it."""
+    whole = {"X-GitHub-Delivery": "", "X-GitHub-Event": event} | body
+    return hashlib.sha256(json.dumps(whole, separators=(",", ":"), sort_keys=True).encode()).hexdigest()[:40]
+
+
 def least() -> Iterator[Question]:
     for dependency, body in LEAST.items():
         event = BASE[dependency].event
@@ -1319,9 +1333,6 @@ def least() -> Iterator[Question]:
             {"ref": "refs/heads/main"} if dependency == "push" else {}
         )
         for identity in (DELIVERY_ID, ""):
-            # Without an id the body is hashed, with what the EventSource writes into it.
-            known = {"X-GitHub-Delivery": identity, "X-GitHub-Event": event}
-            hashed = hashlib.sha256(json.dumps(known | body, separators=(",", ":"), sort_keys=True).encode())
             yield Question(
                 name=f"{dependency}: the least{'' if identity else ', and no delivery id'}",
                 why="a delivery that has all that the filters look at is not lost for what else it lacks",
@@ -1334,7 +1345,7 @@ def least() -> Iterator[Question]:
                         annotations=notes | {"delivery": identity},
                         labels={"repository": ""},
                     ),
-                    f"{WHOLE[dependency][3]}-{identity or hashed.hexdigest()[:40]}",
+                    f"{WHOLE[dependency][3]}-{identity or hashed(event, body)}",
                 ),
             )
 

@@ -13,7 +13,7 @@ from payloads import Payload, alerts, one_of_each
 from routes import FAMILIES
 from routes.guards import fires_on
 from tests.engine.asking import DELIVERY_ID, Question, Started
-from tests.engine.cases import CODERUN
+from tests.engine.cases import CODERUN, hashed
 
 Patch = dict[str, Any]
 
@@ -34,6 +34,8 @@ ACCEPTED = {
 }
 """For each dependency of stack prod a delivery that starts its Workflow."""
 
+ELSEWHERE = {"repository__full_name": "another/api", "workflow_run__head_repository__full_name": "another/api"}
+
 STOPPED: list[tuple[str, Patch]] = [
     ("pr", {"action": "edited"}),
     ("pr", {"pull_request__draft": True}),
@@ -52,7 +54,7 @@ STOPPED: list[tuple[str, Patch]] = [
     ("prc", {"comment__user__login": "my-agent"}),
     ("wr", {"action": "requested"}),
     ("wr", {"workflow_run__conclusion": "cancelled"}),
-    ("wr", {"repository__full_name": "another/api"}),
+    ("wr", ELSEWHERE),
     ("wr", {"workflow_run__head_repository__full_name": "stranger/api"}),
     ("wr", {"workflow_run__head_branch": "agent/fix"}),
     ("wr", {"workflow_run__actor__login": "my-agent-app[bot]"}),
@@ -71,7 +73,7 @@ STOPPED: list[tuple[str, Patch]] = [
     ("issues", {"issue__performed_via_github_app": {"slug": "my-agent-app"}}),
     ("secscan", {"action": "in_progress"}),
     ("secscan", {"workflow__name": "Lint"}),
-    ("secscan", {"repository__full_name": "another/api"}),
+    ("secscan", ELSEWHERE),
     ("secscan", {"workflow_run__head_repository": None}),
     ("secscan", {"workflow_run__head_branch": "agent/fix"}),
     ("secscan", {"workflow_run__actor__login": "my-agent"}),
@@ -91,7 +93,7 @@ STOPPED: list[tuple[str, Patch]] = [
     ("merged", {"pull_request__merged": False}),
     ("merged", {"repository__full_name": "another/api"}),
 ]
-"""To a delivery of `ACCEPTED` the one change that a condition of stack prod stops, for each condition."""
+"""To a delivery of `ACCEPTED` the one change that a condition of stack prod stops, for each condition: its first."""
 
 OWN: dict[str, tuple[str, Patch]] = {
     "a comment with its own token": ("ic", {"comment__user__login": "my-agent"}),
@@ -101,7 +103,8 @@ OWN: dict[str, tuple[str, Patch]] = {
     "an issue with its own token": ("issues", {"issue__user__login": "my-agent"}),
     "an issue as its App": ("issues", {"issue__user__login": "my-agent-app[bot]", "issue__user__type": "Bot"}),
     "its red branch": ("wr", {"workflow_run__head_branch": "agent/fix"}),
-    "its red push to another branch": ("wr", {"workflow_run__actor__login": "my-agent-app[bot]"}),
+    "its red push to another branch": ("wr", {"workflow_run__actor__login": "my-agent"}),
+    "its App's red push to another branch": ("wr", {"workflow_run__actor__login": "my-agent-app[bot]"}),
     "a person's red run that it ran again": ("wr", {"workflow_run__triggering_actor__login": "my-agent-app[bot]"}),
     "a red check of its branch": ("cr", {"check_run__check_suite__head_branch": "agent/fix"}),
     "a red check of its push": ("cr", {"sender__login": "my-agent-app[bot]"}),
@@ -119,6 +122,21 @@ def of_prod() -> Iterator[Question]:
             why="it passes every guard",
             payload=payload,
             fires={name: Started()},
+        )
+        if "repository" in payload.body:
+            spelled = {path: "My-ORG/API" for path, value in FITS_PROD[name].items() if value == REPOSITORY}
+            yield Question(
+                name=f"prod: {name} in My-ORG/API",
+                why="GitHub's names are the same in any letter case",
+                payload=payload.but(**spelled),
+                fires={name: Started()},
+            )
+    for login in ("my-agent", "My-Agent-App[bot]"):
+        yield Question(
+            name=f"prod: pull request of {login}",
+            why="the agents' own pull requests are validated, whatever they are to the repository",
+            payload=ACCEPTED["pr"].but(pull_request__user__login=login, pull_request__author_association="NONE"),
+            fires={"pr": Started()},
         )
     for number in (1, 2, 10, 1_000_000, 2**31):
         chosen = zlib.adler32(f"{REPOSITORY}#{number}".encode()) % 5
@@ -207,11 +225,13 @@ GUARDS = [
         [
             {"pull_request__author_association": "NONE", "pull_request__user__login": login}
             for login in ("my-agent", "MY-AGENT", "robot_acme", "my-app[bot]")
-        ],
+        ]
+        + associations("pr", "OWNER", "MEMBER", "COLLABORATOR"),
         [
             {"pull_request__author_association": "NONE", "pull_request__user__login": login}
             for login in ("my-agent2", "not-my-agent", "my-app", "OWNER", '","OWNER', None)
         ]
+        + associations("pr", "CONTRIBUTOR", *STRANGERS)
         + [
             {"pull_request__author_association": None, "pull_request__user__login": "OWNER"},
             {"pull_request__author_association": "NONE", "pull_request__user": None},
@@ -241,7 +261,7 @@ GUARDS = [
         "prc",
         {"neverAnswered": AGENTS},
         [{"comment__user__login": "someone"}, {"pull_request__user__login": "my-agent"}],
-        [{"comment__user__login": "my-agent"}, {"comment__user__login": "My-App[bot]"}],
+        [{"comment__user__login": login} for login in ("my-agent", "Robot_acme", "My-App[bot]")],
     ),
     Guard(
         "issues",
@@ -263,8 +283,13 @@ GUARDS = [
     Guard(
         "repoadv",
         {"neverAnswered": AGENTS, "securityEvents": ["repository_advisory"]},
-        [{"repository_advisory__author": None}, {"action": "published"}],
-        [{"repository_advisory__author__login": "my-agent"}, {"action": "edited"}],
+        [
+            {"repository_advisory__author": None},
+            {"repository_advisory__author__login": "my-agent2"},
+            {"action": "published"},
+        ],
+        [{"repository_advisory__author__login": login} for login in ("my-agent", "robot_acme", "My-App[bot]")]
+        + [{"action": "edited"}],
     ),
     Guard("pr", {"neverAnswered": AGENTS}, [{"pull_request__user__login": "my-agent"}]),
     *(
@@ -286,7 +311,7 @@ GUARDS = [
         "cr",
         {"triage": {"checkRuns": "external"}},
         [{"check_run__app__slug": "jenkins"}, {"check_run__app": None}],
-        [{"check_run__app__slug": "github-actions"}],
+        [{"check_run__app__slug": "github-actions"}, {"check_run__app__slug": "GitHub-Actions"}],
     ),
     Guard("wr", {"triage": {"checkRuns": "external"}}, [{}]),
     *(
@@ -299,6 +324,7 @@ GUARDS = [
                 {"workflow_run__head_repository__full_name": None},
                 {"workflow_run__head_repository": None},
                 {"workflow_run__head_repository": None, "repository__full_name": ""},
+                {"repository": None},
             ],
         )
         for of in ("wr", "secscan")
@@ -323,7 +349,7 @@ GUARDS = [
         "codescan",
         {"triage": {"branchesIgnore": ["agent/*"]}, "securityEvents": ["code_scanning_alert"]},
         [{"ref": ref} for ref in ("refs/heads/main", "refs/heads/my/agent/x", "agent/x", "", None)],
-        [{"ref": "refs/heads/agent/x"}, {"ref": "refs/pull/1/merge"}, {"ref": "refs/pull/1/head"}],
+        [{"ref": f"refs/{ref}"} for ref in ("heads/agent/x", "heads/Agent/x/y", "pull/1/merge", "pull/1/head")],
     ),
     *(
         Guard(
@@ -398,7 +424,7 @@ def of_alerts() -> Iterator[Question]:
         where, sender = payload.body["repository"], payload.body["sender"]["login"]
         names = {"owner": where["owner"]["login"], "repo": where["name"]}
         page = (payload.body.get("alert") or payload.body["repository_advisory"])["html_url"]
-        told = {"sender": sender, "url": page, "sha": "", "ref": "", "delivery": DELIVERY_ID}
+        told = {"sender": sender, "url": page, "sha": "", "ref": "", "delivery": DELIVERY_ID, "reduced": ""}
         if name == "codescan":
             told |= {"sha": payload.body["commit_oid"], "ref": payload.body["ref"]}
         labels = {
@@ -427,8 +453,21 @@ def of_alerts() -> Iterator[Question]:
             why="absent is empty, never a lost delivery",
             payload=Payload(payload.event, least),
             delivery_id="",
-            fires={name: Started(parameters=CODERUN | nothing, labels={"repository": ""}, annotations=empty)},
+            fires={
+                name: Started(
+                    parameters=CODERUN | nothing,
+                    labels={"repository": ""},
+                    annotations=empty,
+                    name=f"coderun-security-{hashed(payload.event, least)}",
+                )
+            },
         )
+        for event in (f"x{payload.event}", f"{payload.event}x"):
+            yield Question(
+                name=f"{name}: its body as {event}",
+                why="the header says what a delivery is, whole",
+                payload=payload.sent_as(event),
+            )
         patch: Patch = {"sender__login": "x{", "repository__name": "y{", "repository__owner__login": "z{"}
         subject = "repository_advisory" if name == "repoadv" else "alert"
         patch |= {f"{subject}__html_url": "u{"} | ({"ref": "r{", "commit_oid": "c{"} if name == "codescan" else {})
@@ -445,3 +484,15 @@ def of_alerts() -> Iterator[Question]:
                 )
             },
         )
+    for ref in ("refs/pull/1/merge", "refs/pull/7/head"):
+        yield Question(
+            name=f"codescan: in {ref}",
+            why="a pull request's alerts are its validation's",
+            payload=alerts()["codescan"].but(ref=ref),
+        )
+    yield Question(
+        name="codescan: the ref null",
+        why="what is nowhere is not in a pull request either; absent is empty",
+        payload=alerts()["codescan"].but(ref=None),
+        fires={"codescan": Started(annotations={"ref": ""})},
+    )

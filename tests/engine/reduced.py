@@ -114,7 +114,10 @@ def _asked(dependency: str, payload: Payload, why: str) -> Question:
 def _members() -> Iterator[tuple[str, Body]]:
     """What stands beside GitHub's own members, and which part of the rule that is about."""
     yield "a long text beside a list of texts", {"x": "x" * 200_000, "y": ["y" * 20_000, "y" * 16_384, "y" * 16_385]}
-    yield "texts cut within a character", {"x": "x" + "é" * 60_000, "y": "y\U0001f419" * 10_000, "z": "z中" * 20_000}
+    yield (
+        "texts cut within a character",
+        {"x": "x" + "é" * 60_000, "y": "y\U0001f419" * 10_000, "z": "z中" * 20_000, "w": "w\ufffd" + "é" * 20_000},
+    )
     yield (
         "a list of 101, one of 100 and two large items",
         {

@@ -32,7 +32,12 @@ WRITTEN = {
         r"metadata\.annotations\.github-to-argo/(delivery|reduced|sender)",
         r"parameter\.(event|owner|repo)\.value",
     ),
-    "github-pr-to-pr-validation": (PR_LABEL, COMMIT, r"parameter\.(pr|branch|taskId)\.value"),
+    "github-pr-to-pr-validation": (
+        PR_LABEL,
+        COMMIT,
+        r"parameter\.(pr|branch|taskId)\.value",
+        r"spec\.synchronization\.mutexes\.0\.name",
+    ),
     "github-issue-comment-to-rex": (
         PR_LABEL,
         ISSUE_LABEL,
@@ -79,7 +84,7 @@ EXPLANATIONS = (
         why="it gives up five seconds earlier, after 340 years",
     ),
     Explanation(
-        of=r" filter \[body\.[\w.]+\] (=|!=)( \(\d\))? value 0: without [\^$] at \d+$",
+        of=r" filter \[body\.[\w.]+(,body\.[\w.]+)?\] (=|!=)( \(\d\))? value \d: without [\^$] at \d+$",
         why="compared is the JSON text of a list of one, whose brackets can only be its ends: one anchor would do",
     ),
     Explanation(
@@ -120,6 +125,30 @@ EXPLANATIONS = (
     Explanation(
         of=r"writes taskId src dataTemplate: nothing for toString in \$found = regexFind \$task \(toString \.\) \(2\)$",
         why="a title that is no text has no task id: to the engine an error is empty too",
+    ),
+    Explanation(
+        of=r": codescan filter \[body\.ref\] != value 0: \(\?: for \(\?i: at 4$",
+        why="git's refs/pull is in small letters",
+    ),
+    Explanation(
+        of=r"head_branch\] = value 0: (without \" at 3|\(\?: for \(\?i: at 4)$",
+        why="any text, in either case; what is none has no quote at its end",
+    ),
+    Explanation(
+        of=r": push writes (branch|annotation ref) src dataKey: ",
+        why="a push that fires has a ref: it is what the filter looks at",
+    ),
+    Explanation(
+        of=r": (push|wr|secscan) expr fields \d path: (another text|null) for !\"\"$",
+        why="what is not there is no branch and no repository, whatever stands for it; null is no error either",
+    ),
+    Explanation(
+        of=r"secscan filter \[body\.workflow\.name,.+\]\.0 = path: (another text|null) for !\"\"$",
+        why="neither is a scan's name",
+    ),
+    Explanation(
+        of=r"writes event src dataTemplate: (1 becomes 0|3 becomes 4) in \{1,3\} at 8 of the expression in ",
+        why="nothing to replace is the same, and half a character is three such bytes at most",
     ),
     Explanation(
         of=r"writes event src dataTemplate: 2 for 1 in .*(regexFindAll|regexSplit) ",

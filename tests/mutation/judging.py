@@ -21,9 +21,6 @@ from tests.mutation.suites import REDUCED, Suite
 from tests.routes.test_consumers import OF_THE_ENGINE
 
 SECRET = "s3cret"
-LARGEST = 262_144
-"""The largest body that is taken, in bytes: 256 KiB."""
-
 ANSWERS = 800
 """Workflows in one answer, about: each has its whole event in it."""
 
@@ -259,9 +256,12 @@ class Judge:
         return None if taken.status == 400 else Death("signatures", f"a wrong one is answered {taken.status}")
 
     def _sized(self, mutant: Mutant) -> Death | None:
-        """Whether the largest body is taken, and one of a byte more is not."""
+        """Whether the largest body is taken, and one of a byte more is not: megabytes, for no other change."""
+        if not mutant.is_unchanged and mutant.path[-1] not in ("webhook", "maxPayloadSize"):
+            return None
         headers = {"Content-Type": "application/json", "X-GitHub-Event": "ping"}
-        bodies = (filled(b"x", LARGEST), filled(b"x", LARGEST + 1))
+        largest = self.suite.stack.event_source["spec"]["github"]["main"]["webhook"]["maxPayloadSize"]
+        bodies = (filled(b"x", largest), filled(b"x", largest + 1))
         deliveries = [Delivery(name="largest", headers=headers, body=body) for body in bodies]
         found = [taken.status for taken in self._through(mutant, deliveries, SECRET)]
         return None if found == [200, 400] else Death("sizes", f"the largest and one of a byte more: {found}")

@@ -119,6 +119,8 @@ def expression(text: str) -> Changes:
     yield from conditions(text)
     for match in re.finditer(r"'([^']*)'", text):
         for what, other in (("another text", f"'{match[1]}x'"), ("no text", "''")):
+            if other == match.group():
+                continue
             yield f"{what} for {match.group()}", text[: match.start()] + other + text[match.end() :]
     for match in re.finditer(r"[!=]=", text):
         for other in {"==": ("!=", "=~", "<"), "!=": ("==",)}[match.group()]:

@@ -174,7 +174,7 @@ def test_one_workflow_for_each_pull_request_takes_one_of_as_many_mutexes_as_may_
     assert resource["spec"]["synchronization"] == {"mutexes": [{"name": "pr-validation-0"}]}
     mutex = [p for p in parameters_of(sensors(on)[VALIDATION]) if p["dest"] == "spec.synchronization.mutexes.0.name"]
     assert [p["src"]["dependencyName"] for p in mutex] == ["pr"]
-    assert "mod (adler32sum $pr | int64) 3" in mutex[0]["src"]["dataTemplate"]
+    assert "mod (adler32sum $pr) 3" in mutex[0]["src"]["dataTemplate"]
     others = {name: made for name, made in sensors(on).items() if name != VALIDATION}
     assert others == {name: made for name, made in sensors(off).items() if name != VALIDATION}
     assert [d["name"] for d in sensors(on)[VALIDATION]["spec"]["dependencies"]] == ["pr", "queue"]
