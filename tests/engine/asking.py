@@ -65,6 +65,16 @@ class Question:
         return Delivery(name=self.name, headers=headers, body=json.dumps(self.payload.body).encode())
 
 
+def writing(sensor: Manifest, *places: str) -> Manifest:
+    """The Sensor with those of its trigger's parameters only that write to these places of the Workflow: quicker."""
+    (trigger,) = sensor["spec"]["triggers"]
+    k8s = trigger["template"]["k8s"]
+    fewer = k8s | {"parameters": [p for p in k8s["parameters"] if p["dest"] in places]}
+    assert {p["dest"] for p in fewer["parameters"]} == set(places)
+    changed = trigger | {"template": trigger["template"] | {"k8s": fewer}}
+    return sensor | {"spec": sensor["spec"] | {"triggers": [changed]}}
+
+
 def kept(body: Any) -> Any:
     """What the EventSource keeps of a body: of whole numbers above 2^53 what a float has."""
     match body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,9 +18,10 @@ from payloads import Body, Payload, alerts, corpus, large_pull_request, large_pu
 from routes import FAMILIES
 from routes.compiler import PREFIX, compile_stack
 from routes.limits import EVENT_BYTES
+from routes.manifests import Manifest
 from routes.reduced import CUTS, LEVELS, NAMES, REDUCED
 from routes.settings import parse_settings
-from tests.engine.asking import Question, wrong
+from tests.engine.asking import Question, writing, wrong
 from tests.engine.reduced import large
 from tests.engine.strategies import AWKWARD
 from tests.routes.test_settings import MINIMAL
@@ -30,6 +31,9 @@ EVERY_EVENT = compile_stack(
     FAMILIES, parse_settings(MINIMAL | {"securityEvents": [p.event for p in alerts().values()]}, source="test")
 )
 SENSORS = [s for s in STACK.all_sensors() if s["metadata"]["name"].endswith(("to-pr-validation", "to-orchestrator"))]
+EVENTS = [
+    writing(s, "metadata.name", "spec.arguments.parameters.0.value", f"metadata.annotations.{REDUCED}") for s in SENSORS
+]
 (FIRST_BYTES, FIRST_ITEMS), (LAST_BYTES, LAST_ITEMS) = CUTS
 ANYTHING: Any = object()
 """In place of what was cut."""
@@ -41,11 +45,13 @@ def engine() -> Iterator[Engine]:
         yield running
 
 
-def arrived(engine: Engine, payload: Payload) -> tuple[dict[str, str], dict[str, str]]:
+def arrived(
+    engine: Engine, payload: Payload, *, sensors: Sequence[Manifest] = SENSORS
+) -> tuple[dict[str, str], dict[str, str]]:
     """The parameters and the annotations of the Workflow that a delivery starts."""
     headers = {"Content-Type": "application/json", "X-GitHub-Event": payload.event, "X-GitHub-Delivery": "d"}
     body = json.dumps(payload.body, ensure_ascii=False).encode()
-    (taken,) = engine.deliver(STACK, [Delivery(name="d", headers=headers, body=body)], sensors=SENSORS)
+    (taken,) = engine.deliver(STACK, [Delivery(name="d", headers=headers, body=body)], sensors=sensors)
     assert (taken.status, taken.text) == (200, "success")
     ((outcome,),) = (outcomes for outcomes in taken.sensors if outcomes)
     assert outcome.object, outcome.failure or outcome.error
@@ -72,7 +78,7 @@ def marked(value: Any, cut: list[str], path: str = "") -> Any:
 
 def check(engine: Engine, payload: Payload) -> Body:
     """The event of a delivery, with all that must hold of it."""
-    parameters, notes = arrived(engine, payload)
+    parameters, notes = arrived(engine, payload, sensors=EVENTS)
     event = parameters["event"]
     assert "{{" not in event
     assert size_in_a_workflow(event) <= EVENT_BYTES
