@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli import again, diffed, explained
+from cli import again, diffed, explained, pull_request
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
@@ -33,6 +33,8 @@ Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where
 
 app.command()(again.redeliver)
 app.command()(again.rerun)
+app.command()(pull_request.pr_check)
+app.command()(pull_request.pr_comment)
 
 
 @app.command()
