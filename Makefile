@@ -123,8 +123,10 @@ matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHu
 	@$(RUN) tests.engine.matrix > tests/engine/matrix.md
 
 .PHONY: docs
-docs: $(VENV)/.ready ## Write docs/routes.md anew
+docs: $(VENV)/.ready ## Write docs/routes.md, docs/settings.md and the tables of README.md anew
+	@$(RUN) cli show --stack dev --into README.md
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
+	@$(RUN) cli settings --markdown > docs/settings.md
 
 .PHONY: large
 large: up ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew

@@ -226,7 +226,7 @@ def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.Monk
     run_stack("dev", preview=True)
     run_stack("dev")
     assert said == [guards.warning(read_settings("dev"))] * 2
-    assert said[0].startswith("6 guards are off (README, Who is answered)")
+    assert said[0].startswith("6 guards are off (docs/who-is-answered.md)")
 
 
 def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
