@@ -4,7 +4,7 @@ A block of the language `console` has commands, each after `$ `, and below each 
 that only its exit code counts (2, for an error, is none of a page's). To compare, on both sides:
 
 - white space is alike, line breaks too: a page may break a line where it likes;
-- `…` on the page stands for any text;
+- `…` on the page stands for any text, with the white space around it;
 - what differs from run to run is replaced by what `VOLATILE` calls it: ids, commits, moments, durations.
 
 `make X` is run as the `python -m cli` command that make says it would run, in this process.
@@ -53,7 +53,7 @@ class Shown:
 
     def differs(self, printed: str) -> str:
         """What the page would have to show, where it shows something else."""
-        pattern = ".*?".join(map(re.escape, _alike(self.printed).split(ANYTHING)))
+        pattern = ".*?".join(map(re.escape, re.split(f" ?{ANYTHING} ?", _alike(self.printed))))
         if not self.printed or re.fullmatch(pattern, _alike(printed), re.DOTALL):
             return ""
         return f"{self}: `{self.command}` prints\n{printed}\nand the page shows\n{self.printed}"
@@ -83,15 +83,15 @@ def shown(page: Path) -> Iterator[Shown]:
         yield Shown(page, at, command, "\n".join(printed))
 
 
-def run(command: str, folder: Path) -> Ran:
-    """What a command does in a folder, with this project."""
+def run(command: str, folder: Path, *, typed: str = "") -> Ran:
+    """What a command does in a folder, with this project. `typed` is what somebody answers."""
     words = _words(command)
     if not words:
         return _ran(["bash", "-c", command], ROOT)
     before = Path.cwd()
     os.chdir(folder)
     try:
-        result = CliRunner().invoke(app, words)
+        result = CliRunner().invoke(app, words, input=typed)
     finally:
         os.chdir(before)
     if result.exception and not isinstance(result.exception, SystemExit):
