@@ -91,7 +91,7 @@ diff: $(READY) engine ## What a change does to deliveries, Workflows and waiting
 
 .PHONY: pr-report
 pr-report: $(READY) engine ## What this branch changes: the comment on its pull request: make pr-report [BASE=origin/main] [PREVIEW="dev prod"]
-	@$(RUN) cli pr-check $(if $(BASE),--base $(BASE)) $(PREVIEW:%=--preview %) $(if $(REPORT),--report $(REPORT))
+	@$(RUN) cli pr-check $(if $(BASE),--base '$(BASE)') $(PREVIEW:%=--preview %) $(if $(REPORT),--report $(REPORT))
 
 .PHONY: pr-check
 pr-check: $(READY) engine ## All that a pull request is checked for without a cluster: pr-report, lint and the fast tests

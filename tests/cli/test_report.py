@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cli.__main__ import app
 from cli.diff import DiffError
-from cli.report import LONGEST_PREVIEW, preview, report
+from cli.report import FILE, LONGEST_PREVIEW, Report, StackReport, markdown, preview, report, to_json
 from cli.stacks import ROOT
 from tests.cli.conftest import Repository
 
@@ -48,22 +51,37 @@ def test_a_branch_is_told_with_what_it_changes_and_not_with_what_its_base_change
     branch: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pulumi(tmp_path, monkeypatch, 'echo "previewed: $*"')
-    stacks = [word for stack in ("dev", "prod", "new") for word in ("--preview", stack)]
-    done = branch.cli("pr-check", "--base", "main", *stacks, "--report", str(tmp_path / "report.json"))
-    assert (done.stderr, done.returncode) == ("", 0)
-    headings = re.findall(r"^### (.*)", done.stdout, re.MULTILINE)
-    assert [re.sub("[0-9a-f]{7}", "…", heading) for heading in headings] == [
+    monkeypatch.setattr("cli.report.samples", list)  # what deliveries show is test_diff.py's
+    text = markdown(report("main", previewed=["dev", "prod", "new"], root=branch.root))
+    headings = re.findall(r"^### (.*)", text, re.MULTILINE)
+    assert [re.sub(r"\([0-9a-f]{7}\)", "(…)", heading) for heading in headings] == [
         "dev at main (…) → this change",
         "lab",
         "new",
     ]
-    assert "\nCompared with `main` nothing changes in `prod`.\n" in done.stdout
-    assert f"`Sensor {ISSUES}`: `spec.triggers.0.rateLimit.requestsPerUnit`: `10` → `5`" in done.stdout
-    assert "It is gone: there is no Pulumi.lab.yaml any more." in done.stdout
-    assert "It is new: there is no Pulumi.new.yaml at main." in done.stdout
-    previewed = re.findall(r"previewed: preview --stack (\w+) --non-interactive --color never", done.stdout)
+    assert "\nCompared with `main` nothing changes in `prod`.\n" in text
+    assert f"`Sensor {ISSUES}`: `spec.triggers.0.rateLimit.requestsPerUnit`: `10` → `5`" in text
+    assert "It is gone: there is no Pulumi.lab.yaml any more." in text
+    assert "It is new: there is no Pulumi.new.yaml at main." in text
+    previewed = re.findall(r"previewed: preview --stack (\w+) --non-interactive --color never", text)
     assert previewed == ["dev", "new"]
-    assert '"told": "it is new: there is no Pulumi.new.yaml at main"' in (tmp_path / "report.json").read_text()
+
+
+def test_the_command_prints_the_comment_and_keeps_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    found = Report(base="main", stacks=(StackReport(stack="dev"),))
+
+    def reported(base: str, *, previewed: Collection[str]) -> Report:
+        asked.append((base, previewed))
+        return found
+
+    monkeypatch.setattr("cli.report.report", reported)
+    arguments = ["pr-check", "--base", "main", "--preview", "dev", "--report", str(tmp_path / FILE)]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout, asked) == (0, markdown(found), [("main", ["dev"])])
+    assert (tmp_path / FILE).read_bytes() == to_json(found)
+    found = Report(base="main", stacks=(StackReport(stack="dev", told="broken", failed=True),))
+    assert CliRunner().invoke(app, arguments).exit_code == 1
 
 
 def test_a_stack_that_its_base_cannot_render_fails_the_check_and_the_others_are_told(repository: Repository) -> None:
@@ -72,11 +90,12 @@ def test_a_stack_that_its_base_cannot_render_fails_the_check_and_the_others_are_
     repository.commit()
     repository.git("checkout", "--quiet", "-b", "topic")
     repository.change("Pulumi.prod.yaml", "storage: ten", "storage: 10Gi")
-    done = repository.cli("pr-check", "--base", "main")
-    assert "### prod cannot be compared" in done.stdout
-    assert "github-to-argo:eventBus.storage: not of the right form" in done.stdout
-    assert "nothing changes in `dev`." in done.stdout
-    assert done.returncode == 1
+    found = report("main", root=repository.root)
+    text = markdown(found)
+    assert found.failed
+    assert "### prod cannot be compared" in text
+    assert "github-to-argo:eventBus.storage: not of the right form" in text
+    assert "nothing changes in `dev`." in text
 
 
 def test_a_base_that_is_not_there_and_a_stack_that_is_none_are_told(repository: Repository) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cli.stacks import ROOT
 from payloads import EXAMPLES, acted
-from tests.docs.console import Shown, run_in_copy, shown
+from tests.docs.console import run_in_copy, shown
 from tests.docs.where import NOT_RUN
 
 PAGE = ROOT / "docs/adding-a-route.md"
@@ -45,11 +45,12 @@ def test_the_page_and_the_readme_count_its_lines() -> None:
     assert f"adds one, in {lines} lines." in (ROOT / "README.md").read_text().replace("\n", " ")
 
 
-@pytest.mark.parametrize("one", [one for one in shown(PAGE) if one.command not in NOT_RUN], ids=str)
-def test_the_new_route_does_what_the_page_shows(one: Shown, copy: Path) -> None:
-    ran = run_in_copy(one.command, copy)
-    assert ran.code != 2, ran.printed
-    assert not (differs := one.differs(ran.printed)), differs
+def test_the_new_route_does_what_the_page_shows(copy: Path) -> None:
+    commands = {one.command: one for one in shown(PAGE) if one.command not in NOT_RUN}
+    assert len(commands) == 2
+    for command, ran in run_in_copy([*commands], copy).items():
+        assert ran.code != 2, ran.printed
+        assert not (differs := commands[command].differs(ran.printed)), differs
 
 
 def test_its_lines_are_written_as_all_others(copy: Path) -> None:
