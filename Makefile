@@ -89,6 +89,18 @@ explain: engine ## Why a delivery does (not) start a Workflow: make explain FILE
 diff: $(READY) engine ## What a change does to deliveries, Workflows and waiting events: make diff REV=main [STACK=dev] [WITH=lab]
 	@$(RUN) cli diff $(REV) --stack $(STACK) $(if $(WITH),--with $(WITH)) || [ $$? != 2 ]
 
+.PHONY: pr-report
+pr-report: $(READY) engine ## What this branch changes: the comment on its pull request: make pr-report [BASE=origin/main] [PREVIEW="dev prod"]
+	@$(RUN) cli pr-check $(if $(BASE),--base '$(BASE)') $(PREVIEW:%=--preview %) $(if $(REPORT),--report $(REPORT))
+
+.PHONY: pr-check
+pr-check: $(READY) engine ## All that a pull request is checked for without a cluster: pr-report, lint and the fast tests
+	@$(MAKE) --no-print-directory --keep-going pr-report lint test-fast
+
+.PHONY: pr-comment
+pr-comment: $(VENV)/.ready ## Comment on the pull request whose checks ended; GitHub runs it, in pull-request-comment.yml
+	@$(RUN) cli pr-comment
+
 .PHONY: render
 render: $(VENV)/.ready ## A stack's Kubernetes objects as one JSON list: make -s render STACK=dev
 	@$(RUN) cli render --stack $(STACK)
@@ -111,8 +123,10 @@ matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHu
 	@$(RUN) tests.engine.matrix > tests/engine/matrix.md
 
 .PHONY: docs
-docs: $(VENV)/.ready ## Write docs/routes.md anew
+docs: $(VENV)/.ready ## Write docs/routes.md, docs/settings.md and the tables of README.md anew
+	@$(RUN) cli show --stack dev --into README.md
 	@$(RUN) cli show --stack dev --markdown > docs/routes.md
+	@$(RUN) cli settings --markdown > docs/settings.md
 
 .PHONY: large
 large: up ## Measure large deliveries on the lab and write the table in docs/large-deliveries.md anew

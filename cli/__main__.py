@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from cli import again, diffed, explained
+from cli import again, diffed, explained, pull_request
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
@@ -20,7 +17,7 @@ from cli.revision import at_revision
 from cli.stacks import compiled, read_settings, stack_names, written_settings
 from cli.terminal import Stack, console, fail
 from payloads import Payload, one_of_each
-from routes.settings import SECRETS, SettingsError, all_settings
+from routes.settings import SECRETS, SettingsError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -33,6 +30,8 @@ Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where
 
 app.command()(again.redeliver)
 app.command()(again.rerun)
+app.command()(pull_request.pr_check)
+app.command()(pull_request.pr_comment)
 
 
 @app.command()
@@ -51,15 +50,18 @@ def show(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="As Markdown, with the contract: docs/routes.md.")
     ] = False,
+    page: Annotated[Path | None, typer.Option("--into", help="Write the tables into this page: README.md.")] = None,
 ) -> None:
     """Show the route table of a stack: what each Sensor fires on, what it starts, and how often."""
-    from cli.show import markdown, route_table
+    from cli.show import in_page, markdown, route_table
 
     try:
         settings = read_settings(stack)
     except SettingsError as error:
         fail(str(error))
-    if as_markdown:
+    if page:
+        page.write_text(in_page(page.read_text(), settings))
+    elif as_markdown:
         typer.echo(markdown(stack, settings), nl=False)
     else:
         console.print(route_table(settings, console.width))
@@ -72,19 +74,16 @@ def stacks() -> None:
 
 
 @app.command()
-def settings() -> None:
+def settings(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown: docs/settings.md.")] = False,
+) -> None:
     """List every setting of a stack, its default and what it is."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("setting", "default", "what it is"):
-        table.add_column(column, overflow="fold")
-    told: set[str] = set()
-    for path, default, meaning in all_settings():
-        if path.startswith("routes."):  # alike for each: told once
-            path = re.sub(r"^routes\.[^.]+", "routes.<Sensor>", path)
-        if path not in told:
-            told.add(path)
-            table.add_row(*map(Text, (path, default, meaning)))
-    console.print(table)
+    from cli.settings import markdown, table
+
+    if as_markdown:
+        typer.echo(markdown(), nl=False)
+        return
+    console.print(table())
     console.print("\nSecrets, set with `pulumi config set --secret`:")
     for key, meaning in SECRETS.items():
         console.print(f"  {key}: {meaning}")

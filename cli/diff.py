@@ -278,7 +278,7 @@ def _by_name(value: object) -> object:
 
 def _changed(old: Side, new: Side, shown: set[tuple[str, str]]) -> Iterator[tuple[str, str, object, object]]:
     """Each difference of the settings and of the objects: object, path, both values. Without what is `shown`."""
-    for path, was, now in differences(_flat(old.settings), _flat(new.settings)):
+    for path, was, now in differences(flat(old.settings), flat(new.settings)):
         yield "settings", ".".join(path), was, now
     before, after = _by_identity(old.objects), _by_identity(new.objects)
     for name in before | after:
@@ -297,11 +297,11 @@ def _changed(old: Side, new: Side, shown: set[tuple[str, str]]) -> Iterator[tupl
                 yield name, what, was, now
 
 
-def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, object]:
+def flat(settings: Mapping[str, Any], path: str = "") -> dict[str, object]:
     """Settings by the whole path of each."""
     found: dict[str, object] = {}
     for key, value in settings.items():
-        found |= _flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
+        found |= flat(value, f"{path}{key}.") if isinstance(value, dict) else {f"{path}{key}": value}
     return found
 
 

@@ -25,8 +25,8 @@ Code = Callable[[str], str]
 
 def text(diff: Diff) -> RenderableType:
     """All of it, section by section, a line each that is indented where it does not fit."""
-    told: list[RenderableType] = [Text(f"{_plain(_sides(diff))}: {summary(diff)}", style="bold")]
-    for title, lines in _sections(diff, code=str, prose=_plain):
+    told: list[RenderableType] = [Text(f"{plain(_sides(diff))}: {summary(diff)}", style="bold")]
+    for title, lines in _sections(diff, code=str, prose=plain):
         told.append(Text(f"\n{title}", style="bold"))
         listed = Table.grid(padding=(0, 1))
         for line in lines:
@@ -37,10 +37,10 @@ def text(diff: Diff) -> RenderableType:
 
 def markdown(diff: Diff) -> str:
     """All of it, as Markdown in which no text of a payload, nor of a setting, is more than text."""
-    heading = f"### {_prose(_sides(diff))}\n\n{summary(diff)[:1].upper()}{summary(diff)[1:]}.\n"
+    heading = f"### {prose(_sides(diff))}\n\n{summary(diff)[:1].upper()}{summary(diff)[1:]}.\n"
     sections = [
         f"\n#### {title}\n\n" + "".join(f"- {line}\n" for line in lines)
-        for title, lines in _sections(diff, code=_code, prose=_prose)
+        for title, lines in _sections(diff, code=code, prose=prose)
     ]
     return heading + "".join(sections)
 
@@ -72,7 +72,7 @@ def _sections(diff: Diff, *, code: Code, prose: Code) -> Iterator[tuple[str, lis
     """The sections that have something to say, with their lines."""
     for title, lines in (
         ("Deliveries that fire otherwise", [_rerouted(one, code) for one in diff.rerouted]),
-        ("Workflows that differ", [_altered(one, code) for one in diff.altered]),
+        ("Workflows that differ", [_altered(one, code, prose) for one in diff.altered]),
         ("Events that wait", [prose(one.what) for one in diff.waiting or ()]),
         ("Other changes, of settings and objects", [_changed(one, code) for one in diff.changed]),
     ):
@@ -89,12 +89,12 @@ def _rerouted(rerouted: Rerouted, code: Code) -> str:
     return f"{what}: {was} → {now}: {_list(names, code)}"
 
 
-def _altered(altered: Altered, code: Code) -> str:
+def _altered(altered: Altered, code: Code, prose: Code) -> str:
     such = f"{altered.values} different values, such as " if altered.values > 1 else ""
     return (
-        f"{altered.what}: {such}{_values(altered.was, altered.now, code)}: "
+        f"{prose(altered.what)}: {such}{_values(altered.was, altered.now, code)}: "
         f"{_count(altered.workflows, 'Workflow', 'Workflows')} of {_list(altered.sensors, code)},"
-        f" such as that of {code(_plain(altered.delivery))}"
+        f" such as that of {code(plain(altered.delivery))}"
     )
 
 
@@ -102,16 +102,16 @@ def _changed(changed: Changed, code: Code) -> str:
     objects = _list(changed.objects, code)
     if not changed.path:
         return f"{objects}: {'gone' if changed.now is None else 'new'}"
-    return f"{objects}: {code(_plain(changed.path))}: {_values(changed.was, changed.now, code)}"
+    return f"{objects}: {code(plain(changed.path))}: {_values(changed.was, changed.now, code)}"
 
 
 def _list(texts: Iterable[str], code: Code) -> str:
-    return ", ".join(map(code, map(_plain, texts)))
+    return ", ".join(map(code, map(plain, texts)))
 
 
 def _values(was: object, now: object, code: Code) -> str:
     """Two values, cut where they are long."""
-    texts = ["" if value is None else _plain(_quoted(value)) for value in (was, now)]
+    texts = ["" if value is None else plain(_quoted(value)) for value in (was, now)]
     alike = next((n for n, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
     begin = max(0, alike - SAME) if max(map(len, texts)) > LONG else 0
     return " → ".join(code(_cut(text, begin)) if text else "absent" for text in texts)
@@ -130,7 +130,7 @@ def _cut(text: str, begin: int, length: int = LONG) -> str:
     return f"{'…' if begin else ''}{text[begin : begin + length]}{'…' if len(text) > begin + length else ''}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """What has no shape of its own, or turns the direction of what follows, as JSON spells it."""
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
@@ -138,13 +138,13 @@ def _plain(text: str) -> str:
 # --- Markdown
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Literal text. In a span of code no backtick, and in a table no pipe, could be told apart: those need HTML."""
     if not {"`", "|"} & set(text):
         return f"`{text}`"
     return "<code>" + "".join(c if c.isalnum() or c in ' "(){}^,-=' else f"&#{ord(c)};" for c in text) + "</code>"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """A sentence, with what Markdown or HTML would make something of as it stands, and nobody called by an @."""
-    return "".join("@&#8203;" if c == "@" else f"&#{ord(c)};" if c in r"\`*_[]<>|&~#!" else c for c in _plain(text))
+    return "".join("@&#8203;" if c == "@" else f"&#{ord(c)};" if c in r"\`*_[]<>|&~#!" else c for c in plain(text))

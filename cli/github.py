@@ -1,4 +1,4 @@
-"""GitHub's API for the deliveries of a webhook: a repository's, an organisation's, or a GitHub App's.
+"""GitHub's API, and with it the deliveries of a webhook: a repository's, an organisation's, or a GitHub App's.
 
 Limits are waited for, the ones that GitHub announces and the ones it has not (a "secondary" one, which no header tells
 until it is met); a server error is tried again. What is wrong otherwise is a GitHubError that says what to do.
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -114,10 +115,15 @@ def from_environment(hook: GitHubHook, environment: Mapping[str, str] = os.envir
 def api_url(default: str = API, environment: Mapping[str, str] = os.environ) -> str:
     """Where the API is. Raises GitHubError for one that a token must not be sent to."""
     url = (environment.get(API_URL) or default).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+    if not is_private(url):
         raise GitHubError(f"{API_URL} is {url}, to which a token is not sent: write https://…, for example {API}")
     return url
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody else hears what goes there."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "localhost")
 
 
 def in_words(hook: GitHubHook) -> str:
@@ -145,77 +151,42 @@ def _nobody(_: str) -> None:
 
 
 @dataclass(kw_only=True)
-class GitHub:
-    """The deliveries of one webhook.
+class Api(ABC):
+    """GitHub's API as somebody with a token or a key may use it.
 
-    `endpoint` is its path, by which it is found where the hook names no id. `told` hears of waits. `pace` is the
-    seconds between two requests that change something: GitHub asks for one.
+    `told` hears of waits. `pace` is the seconds between two requests that change something: GitHub asks for one.
     """
 
-    hook: GitHubHook
     credentials: Credentials
     url: str = API
-    endpoint: str = "/"
     told: Callable[[str], None] = _nobody
     pace: float = 1.0
     patience: float = 3600.0
     sleep: Callable[[float], None] = time.sleep
-    _path: str = ""
     _not_before: float = 0.0
     _changed: float = 0.0
     _http: urllib3.PoolManager = field(default_factory=urllib3.PoolManager, repr=False)
 
-    def attempts(self, since: datetime) -> Iterator[Attempt]:
-        """Every attempt since then, the newest first."""
-        url = f"{self.url}{self._hook_path()}/deliveries?per_page={PAGE}"
+    def _bearer(self) -> str:
+        return self.credentials.secret
+
+    @abstractmethod
+    def _error(self, response: urllib3.BaseHTTPResponse, *, one: bool) -> GitHubError:
+        """What an answer that is none means here. `one`: it is about one thing, and the rest may go on without."""
+
+    def _pages(self, url: str) -> Iterator[Any]:
+        """The items of a list, over all its pages."""
         while url:
             response = self._ask("GET", url)
-            for item in _json(response):
-                attempt = _attempt(item)
-                if attempt.at < since - SLACK:
-                    return
-                if attempt.at >= since:
-                    yield attempt
+            yield from json_of(response)
             url = self._next(response)
 
-    def record(self, attempt: Attempt) -> dict[str, Any]:
-        """GitHub's record of an attempt, with headers and payload."""
-        record: dict[str, Any] = _json(self._ask("GET", f"{self.url}{self._hook_path()}/deliveries/{attempt.id}"))
-        return record
-
-    def redeliver(self, attempt: Attempt) -> None:
-        """Asks GitHub to hand it over once more. Raises RefusedError where it will not."""
+    def _change(self, method: str, url: str, body: object = None, *, one: bool = False) -> urllib3.BaseHTTPResponse:
         self._pause(self._changed + self.pace - time.monotonic())
         try:
-            self._ask("POST", f"{self.url}{self._hook_path()}/deliveries/{attempt.id}/attempts", one=True)
+            return self._ask(method, url, body, one=one)
         finally:
             self._changed = time.monotonic()
-
-    def _hook_path(self) -> str:
-        """The path of the webhook in the API."""
-        if not self._path:
-            owner = _owner(self.hook)
-            if isinstance(self.hook, AppHook):
-                self._path = f"{owner}/hook"
-            else:
-                self._path = f"{owner}/hooks/{self.hook.id or self._only_hook(owner)}"
-        return self._path
-
-    def _only_hook(self, owner: str) -> int:
-        """The id of the one webhook that posts to the stack's endpoint."""
-        hooks = {
-            int(hook["id"]): str(hook.get("config", {}).get("url", ""))
-            for hook in _json(self._ask("GET", f"{self.url}{owner}/hooks?per_page={PAGE}"))
-        }
-        ours = [number for number, url in hooks.items() if urlsplit(url).path == self.endpoint]
-        if len(ours) == 1:
-            return ours[0]
-        parts = {number: urlsplit(url) for number, url in hooks.items()}  # a query may hold a secret
-        listed = "; ".join(f"{number} posts to {url.hostname}{url.path}" for number, url in parts.items())
-        raise GitHubError(
-            f"which webhook is it? {'Several post' if ours else 'None posts'} to the path {self.endpoint}; name one"
-            f" with --hook ID: {listed or 'there is none'}"
-        )
 
     def _next(self, response: urllib3.BaseHTTPResponse) -> str:
         found = re.search(r'<([^<>]+)>; *rel="next"', response.headers.get("Link", ""))
@@ -225,20 +196,22 @@ class GitHub:
             raise GitHubError(f"{self.url} names a next page elsewhere, to which the token is not sent")
         return found.group(1)
 
-    def _ask(self, method: str, url: str, *, one: bool = False) -> urllib3.BaseHTTPResponse:
-        """An answer that is no error. `one`: it is about one delivery, and what is wrong with it is a RefusedError."""
+    def _ask(
+        self, method: str, url: str, body: object = None, *, one: bool = False, elsewhere: bool = False
+    ) -> urllib3.BaseHTTPResponse:
+        """An answer that is no error. `elsewhere`: one that names another place is none either."""
         failures, limits = 0, 0
         while True:
             self._pause(self._not_before - time.time())
             self._not_before = 0.0
             headers = {
-                "Authorization": f"Bearer {self.credentials.bearer(self.hook)}",
+                "Authorization": f"Bearer {self._bearer()}",
                 "Accept": "application/vnd.github+json",
                 "X-GitHub-Api-Version": "2022-11-28",
                 "User-Agent": "github-to-argo",
             }
             try:
-                response = self._http.request(method, url, headers=headers, timeout=30.0, retries=False)
+                response = self._http.request(method, url, headers=headers, json=body, timeout=30.0, retries=False)
             except urllib3.exceptions.HTTPError as error:
                 failures += 1
                 if failures == TRIES:
@@ -248,12 +221,14 @@ class GitHub:
             if wait := _limited(response, limits):
                 limits += 1
                 if limits > MOST_LIMITS:
-                    raise GitHubError(f"GitHub's rate limit is still met after {MOST_LIMITS} waits: {_said(response)}")
+                    raise GitHubError(
+                        f"GitHub's rate limit is still met after {MOST_LIMITS} waits: {said_by(response)}"
+                    )
                 self._not_before = time.time() + wait
             elif response.status >= 500 and failures + 1 < TRIES:
                 failures += 1
                 self._pause(2.0**failures)
-            elif response.status >= 300:
+            elif response.status >= 300 and not (elsewhere and response.status == 302):
                 raise self._error(response, one=one)
             else:
                 if response.headers.get("x-ratelimit-remaining") == "0":
@@ -273,8 +248,64 @@ class GitHub:
             self.told(f"GitHub's rate limit: goes on at {until:%H:%M:%S} UTC")
         self.sleep(seconds)
 
+
+@dataclass(kw_only=True)
+class GitHub(Api):
+    """The deliveries of one webhook. `endpoint` is its path, by which it is found where the hook names no id."""
+
+    hook: GitHubHook
+    endpoint: str = "/"
+    _path: str = ""
+
+    def _bearer(self) -> str:
+        return self.credentials.bearer(self.hook)
+
+    def attempts(self, since: datetime) -> Iterator[Attempt]:
+        """Every attempt since then, the newest first."""
+        for item in self._pages(f"{self.url}{self._hook_path()}/deliveries?per_page={PAGE}"):
+            attempt = _attempt(item)
+            if attempt.at < since - SLACK:
+                return
+            if attempt.at >= since:
+                yield attempt
+
+    def record(self, attempt: Attempt) -> dict[str, Any]:
+        """GitHub's record of an attempt, with headers and payload."""
+        record: dict[str, Any] = json_of(self._ask("GET", f"{self.url}{self._hook_path()}/deliveries/{attempt.id}"))
+        return record
+
+    def redeliver(self, attempt: Attempt) -> None:
+        """Asks GitHub to hand it over once more. Raises RefusedError where it will not."""
+        self._change("POST", f"{self.url}{self._hook_path()}/deliveries/{attempt.id}/attempts", one=True)
+
+    def _hook_path(self) -> str:
+        """The path of the webhook in the API."""
+        if not self._path:
+            owner = _owner(self.hook)
+            if isinstance(self.hook, AppHook):
+                self._path = f"{owner}/hook"
+            else:
+                self._path = f"{owner}/hooks/{self.hook.id or self._only_hook(owner)}"
+        return self._path
+
+    def _only_hook(self, owner: str) -> int:
+        """The id of the one webhook that posts to the stack's endpoint."""
+        hooks = {
+            int(hook["id"]): str(hook.get("config", {}).get("url", ""))
+            for hook in json_of(self._ask("GET", f"{self.url}{owner}/hooks?per_page={PAGE}"))
+        }
+        ours = [number for number, url in hooks.items() if urlsplit(url).path == self.endpoint]
+        if len(ours) == 1:
+            return ours[0]
+        parts = {number: urlsplit(url) for number, url in hooks.items()}  # a query may hold a secret
+        listed = "; ".join(f"{number} posts to {url.hostname}{url.path}" for number, url in parts.items())
+        raise GitHubError(
+            f"which webhook is it? {'Several post' if ours else 'None posts'} to the path {self.endpoint}; name one"
+            f" with --hook ID: {listed or 'there is none'}"
+        )
+
     def _error(self, response: urllib3.BaseHTTPResponse, *, one: bool) -> GitHubError:
-        said = _said(response)
+        said = said_by(response)
         hook = f"{in_words(self.hook)}" + (f" ({self._path})" if self._path else "")
         match response.status:
             case 401:
@@ -312,7 +343,7 @@ def _limited(response: urllib3.BaseHTTPResponse, met: int) -> float:
         return max(1.0, float(after))
     if response.headers.get("x-ratelimit-remaining") == "0":
         return max(1.0, _reset(response) - time.time())
-    if response.status == 429 or "rate limit" in _said(response).lower():
+    if response.status == 429 or "rate limit" in said_by(response).lower():
         return SECONDARY_SECONDS * 2.0**met
     return 0.0
 
@@ -322,14 +353,14 @@ def _reset(response: urllib3.BaseHTTPResponse) -> float:
     return float(response.headers.get("x-ratelimit-reset", 0)) + 1
 
 
-def _json(response: urllib3.BaseHTTPResponse) -> Any:
+def json_of(response: urllib3.BaseHTTPResponse) -> Any:
     try:
         return json.loads(response.data)
     except ValueError:
         raise GitHubError(f"what answers at {API_URL} is not GitHub's API: no JSON") from None
 
 
-def _said(response: urllib3.BaseHTTPResponse) -> str:
+def said_by(response: urllib3.BaseHTTPResponse) -> str:
     """GitHub's own words of an error."""
     try:
         message = json.loads(response.data)["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -15,20 +16,14 @@ from cli.diff import DiffError, Side
 from cli.stacks import ROOT, stack_names, written_settings
 from routes.settings import SettingsError
 
+STACK_FILE = re.compile(r"Pulumi\.([^.]+)\.yaml")
 LAST_LINES = 8
 """How much is shown of what a revision's code says when it fails."""
 
 
 def at_revision(revision: str, stack: str, root: Path = ROOT) -> Side:
     """The stack as of a revision of the git checkout at `root`. Raises DiffError."""
-    _git(root, "rev-parse", "--git-dir", otherwise="this is no git checkout, so there is no revision to compare with")
-    commit = _git(
-        root,
-        *("rev-parse", "--short", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"),
-        otherwise=f"there is no revision {revision} here; a branch or tag of the remote must be fetched first, with"
-        " `git fetch origin BRANCH`, and is then FETCH_HEAD",
-    ).decode()
-    commit = commit.strip()
+    commit = _commit(revision, root)
     name = f"{stack} at {revision}" + ("" if revision.startswith(commit) else f" ({commit})")
     archive = _git(root, "archive", "--format=tar", commit, otherwise=f"git cannot give the files at {revision}")
     with tempfile.TemporaryDirectory(prefix="github-to-argo-") as folder:
@@ -41,6 +36,31 @@ def at_revision(revision: str, stack: str, root: Path = ROOT) -> Side:
         except SettingsError as error:
             raise DiffError(f"{name}: {error}") from None
         return Side(name=name, settings=settings, objects=_rendered(name, stack, there))
+
+
+def left_from(base: str, root: Path = ROOT) -> str:
+    """The commit at which HEAD has left `base`. Raises DiffError."""
+    commit = _commit(base, root)
+    otherwise = f"HEAD and {base} have no commit in common; in a shallow clone: `git fetch --unshallow`"
+    return _git(root, "merge-base", commit, "HEAD", otherwise=otherwise).decode().strip()
+
+
+def stacks_at(revision: str, root: Path = ROOT) -> list[str]:
+    """The stacks that have a file at a revision. Raises DiffError."""
+    listed = _git(root, "ls-tree", "--name-only", revision, otherwise=f"git cannot list the files at {revision}")
+    return sorted(found[1] for name in listed.decode().splitlines() if (found := STACK_FILE.fullmatch(name)))
+
+
+def _commit(revision: str, root: Path) -> str:
+    """A revision's commit, short."""
+    _git(root, "rev-parse", "--git-dir", otherwise="this is no git checkout, so there is no revision to compare with")
+    commit = _git(
+        root,
+        *("rev-parse", "--short", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"),
+        otherwise=f"there is no revision {revision} here; a branch or tag of the remote must be fetched first, with"
+        " `git fetch origin BRANCH`, and is then FETCH_HEAD",
+    )
+    return commit.decode().strip()
 
 
 def _check_stack(stack: str, revision: str, *, there: list[str], here: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -95,6 +95,46 @@ def markdown(stack: str, settings: StackSettings) -> str:
         parameter=lambda template, name, event: _parameter(template, name, event, settings),
         places=lambda carried: _places(carried, _events(on, settings)),
     )
+
+
+def in_page(page: str, settings: StackSettings) -> str:
+    """A page with its tables written anew, each between `<!-- make docs: its name -->` and `<!-- end -->`."""
+    routes = [
+        (
+            f"[{route.sensor}](docs/routes.md#{route.sensor})",
+            "<br>".join(_kind(delivery, settings) for delivery in fires_on(route, settings)),
+            f"{route.template}{f' ({route.agent})' if route.agent else ''}",
+            rate_in_words(settings.rate(route)),
+            queue_in_words(route, settings),
+        )
+        for route in ROUTES
+    ]
+    templates = [(_code(template), ", ".join(map(_code, names))) for template, names in TEMPLATES.items()]
+    tables = {
+        "routes": _table(("Sensor", "fires on", "starts", "rate", "semaphore"), routes),
+        "templates": _table(("WorkflowTemplate", "parameters"), templates),
+    }
+    for name, table in tables.items():
+        before, mark, rest = page.partition(f"<!-- make docs: {name} -->\n")
+        page = before + mark + (f"{table}<!-- end -->{rest.partition('<!-- end -->')[2]}" if mark else "")
+    return page
+
+
+def _kind(delivery: Delivery, settings: StackSettings) -> str:
+    """A kind of delivery in one line."""
+    actions = f" {', '.join(delivery.actions)}" if delivery.actions else ""
+    where = " and ".join(in_words(condition, settings, literal) for condition in delivery.where)
+    return f"**{delivery.event}**{actions}{f', where {where}' if where else ''}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines).replace("| --- ", "|---").replace("--- |", "---|")
+
+
+def literal(text: str) -> str:
+    """Literal text within a cell of a table."""
+    return _code(text.replace("|", "\\|"))
 
 
 def _code(text: str) -> str:

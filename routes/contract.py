@@ -273,7 +273,10 @@ PARAMETERS: Mapping[str, Carried] = {
 
 TEMPLATES: Mapping[Template, tuple[str, ...]] = {
     Template.PR_VALIDATION: ("event", "owner", "repo", "pr", "branch", "taskId"),
-    Template.CODERUN: tuple(PARAMETERS),
+    Template.CODERUN: (
+        *("event", "owner", "repo", "pr", "issue", "branch"),
+        *("agent", "includeComments", "commentBody", "taskId"),
+    ),
     Template.IMPLEMENTATION: ("event", "owner", "repo", "issue", "agent", "taskId"),
     Template.ORCHESTRATOR: ("event", "owner", "repo", "pr", "branch", "taskId"),
 }

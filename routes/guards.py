@@ -87,7 +87,7 @@ def warning(settings: StackSettings) -> str:
     if not lines:
         return ""
     told = "a guard is off" if len(lines) == 1 else f"{len(lines)} guards are off"
-    return f"{told} (README, Who is answered); a guard that the stack sets, be it off, is not told:\n" + "\n".join(
+    return f"{told} (docs/who-is-answered.md); a guard that the stack sets, be it off, is not told:\n" + "\n".join(
         lines
     )
 

@@ -12,6 +12,7 @@ import json
 import re
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -1017,20 +1018,37 @@ def parse_settings(config: Mapping[str, object], *, source: str) -> StackSetting
     raise SettingsError(f"{source}: {count} wrong\n\n" + "\n".join(lines))
 
 
-def all_settings() -> Iterator[tuple[str, str, str]]:
-    """Every setting: its path, its default as YAML would have it (empty: it must be given), and what it is."""
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting. `default` is as YAML would have it; empty where it must be given, or is made of further settings."""
+
+    path: str
+    default: str
+    meaning: str
+    example: str
+    required: bool
+
+
+def all_settings() -> Iterator[Setting]:
+    """Every setting, those within another one behind it."""
     yield from _settings_of(StackSettings, "")
 
 
-def _settings_of(model: type[BaseModel], path: str) -> Iterator[tuple[str, str, str]]:
+def _settings_of(model: type[BaseModel], path: str) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
         if name == "kind" and not field.description:
             continue  # which member of a union this is: told with the union
         key = f"{path}{field.alias or name}"
         members = _models(field.annotation)
         kinds = f" (kind: {', '.join(kind for m in members for kind in _kinds(m))})" if len(members) > 1 else ""
-        default = "" if field.is_required() or members else json.dumps(field.default, ensure_ascii=False)
-        yield key, default, (field.description or "") + kinds
+        required = field.is_required()
+        yield Setting(
+            path=key,
+            default="" if required or members else json.dumps(field.default, ensure_ascii=False),
+            meaning=(field.description or "") + kinds,
+            example=str(field.examples[0]) if field.examples else "",
+            required=required,
+        )
         for member in members:
             of_kind = f"{key}({', '.join(_kinds(member))})" if len(members) > 1 else key
             yield from _settings_of(member, f"{of_kind}.")

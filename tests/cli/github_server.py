@@ -1,4 +1,4 @@
-"""A server on loopback that behaves like GitHub's API for the deliveries of webhooks, and delivers as GitHub does."""
+"""A server on loopback that behaves like GitHub's API: webhooks' deliveries, which it delivers, and pull requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import urllib3
 from cli.delivery import Sender
 from payloads import Payload
 
-REPOSITORY, ORGANIZATION, APP = "/repos/acme/api/hooks/11", "/orgs/acme/hooks/12", "/app/hook"
+ACME = "/repos/acme/api"
+REPOSITORY, ORGANIZATION, APP = f"{ACME}/hooks/11", "/orgs/acme/hooks/12", "/app/hook"
 TOKEN = "ghp_TheTokenThatIsNeverShown"
 
 
@@ -105,11 +106,40 @@ class Webhook:
         return Answer(200, attempt | {"payload": None, "url": "", "request": request, "response": {}})
 
 
+@dataclass(kw_only=True)
+class Reviewed:
+    """The pull requests of acme/api: their comments by number, and the artifacts of the one run 42, by name."""
+
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
+    author: str = "github-actions[bot]"
+
+    def listed(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
+        return [pull for pull in self.pulls if [pull["head"]["label"]] == query.get("head")]
+
+    def comment(self, number: int, body: str, author: str = "") -> Answer:
+        made = {"id": 900 + sum(map(len, self.comments.values())), "user": {"login": author or self.author}}
+        self.comments.setdefault(number, []).append(made | {"body": body})
+        return Answer(201, made)
+
+    def edit(self, number: int, body: str) -> Answer:
+        found = [one for comments in self.comments.values() for one in comments if one["id"] == number]
+        for one in found:
+            one["body"] = body
+        return Answer(200, {}) if found else says(404, "Not Found")
+
+    def run(self) -> Answer:
+        artifacts = [{"id": n, "name": name, "expired": False} for n, name in enumerate(self.artifacts)]
+        return Answer(200, {"total_count": len(artifacts), "artifacts": artifacts})
+
+
 @dataclass
 class GitHubServer:
     """`refuses` is what it answers next in place of what it would; `asked` are the requests it had."""
 
     webhooks: dict[str, Webhook] = field(default_factory=dict)
+    reviewed: Reviewed = field(default_factory=Reviewed)
     asked: list[tuple[str, str]] = field(default_factory=list)
     refuses: list[Answer] = field(default_factory=list)
     after: Callable[[str, str], Answer | None] = lambda method, path: None
@@ -123,9 +153,11 @@ class GitHubServer:
     def posts(self) -> list[str]:
         return [path for method, path in self.asked if method == "POST"]
 
-    def answer(self, method: str, target: str, authorization: str) -> Answer:
+    def answer(self, method: str, target: str, authorization: str, body: bytes = b"") -> Answer:
         parts = urlsplit(target)
         self.asked.append((method, parts.path))
+        if parts.path.startswith("/blobs/"):  # elsewhere, so to say: without a limit, and no token may reach it
+            return says(400, "token") if authorization else Answer(200, self.reviewed.artifacts[parts.path[7:]])
         if self.refuses:
             return self.refuses.pop(0)
         if self.remaining == 0 and time.time() >= self.reset:
@@ -137,7 +169,10 @@ class GitHubServer:
             return says(401, "Bad credentials")
         if refused := self.after(method, parts.path):
             return refused
-        answer = self._of_hooks(method, parts.path, parse_qs(parts.query))
+        if parts.path.startswith(f"{ACME}/hooks") or not parts.path.startswith(f"{ACME}/"):
+            answer = self._of_hooks(method, parts.path, parse_qs(parts.query))
+        else:
+            answer = self._of_pulls(method, parts.path.removeprefix(ACME), parse_qs(parts.query), body)
         return Answer(answer.status, answer.body, answer.headers | self._limits())
 
     def _limits(self) -> dict[str, str]:
@@ -175,6 +210,27 @@ class GitHubServer:
                 return hook.again(int(one.group(1)))
         return says(404, "Not Found")
 
+    def _of_pulls(self, method: str, path: str, query: dict[str, list[str]], body: bytes) -> Answer:
+        match method, path.strip("/").split("/"):
+            case "GET", ["pulls"]:
+                return Answer(200, self.reviewed.listed(query))
+            case "GET", ["issues", number, "comments"]:
+                first = int(query.get("page", ["0"])[0])
+                comments = self.reviewed.comments.get(int(number), [])
+                after = f"{self.url}{ACME}{path}?page={first + self.page}"
+                headers = {"Link": f'<{after}>; rel="next"'} if first + self.page < len(comments) else {}
+                return Answer(200, comments[first : first + self.page], headers)
+            case "POST", ["issues", number, "comments"]:
+                return self.reviewed.comment(int(number), json.loads(body)["body"])
+            case "PATCH", ["issues", "comments", number]:
+                return self.reviewed.edit(int(number), json.loads(body)["body"])
+            case "GET", ["actions", "runs", "42", "artifacts"]:
+                return self.reviewed.run()
+            case "GET", ["actions", "artifacts", number, "zip"]:
+                name = list(self.reviewed.artifacts)[int(number)]
+                return Answer(302, {}, {"Location": f"{self.url}/blobs/{name}"})
+        return says(404, "Not Found")
+
     def _page(self, prefix: str, hook: Webhook, query: dict[str, list[str]]) -> Answer:
         listed = hook.listed()
         first = 0
@@ -194,9 +250,10 @@ def serving(server: GitHubServer) -> Iterator[GitHubServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = server.answer(self.command, self.path, self.headers.get("Authorization", ""))
+            given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = server.answer(self.command, self.path, self.headers.get("Authorization", ""), given)
             body = json.dumps(answer.body, default=str).encode() if answer.body is not None else b"<html>no JSON"
+            body = answer.body if isinstance(answer.body, bytes) else body
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
@@ -204,7 +261,7 @@ def serving(server: GitHubServer) -> Iterator[GitHubServer]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = _any
+        do_GET = do_POST = do_PATCH = _any
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""

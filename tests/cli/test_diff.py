@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -20,7 +18,6 @@ from cli.__main__ import app
 from cli.diff import Altered, Changed, Diff, DiffError, Rerouted, Side, Waiting, diff, samples
 from cli.diffed import markdown, summary, text
 from cli.revision import at_revision
-from cli.stacks import ROOT
 from payloads import corpus, examples
 from routes import FAMILIES
 from routes.compiler import compile_stack
@@ -28,6 +25,7 @@ from routes.contract import PARAMETERS, Carried, Text
 from routes.manifests import Manifest
 from routes.model import Family, Is, Route
 from routes.settings import parse_settings
+from tests.cli.conftest import Repository
 from tests.routes.test_settings import EXOTIC, MINIMAL
 
 PR = "github-pr-to-pr-validation"
@@ -373,50 +371,6 @@ def test_what_cannot_be_compared_is_exit_code_2(arguments: list[str], message: s
 
 
 # --- A revision
-
-
-class Repository:
-    """A git checkout of this project, as it is in the working tree."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        without = shutil.ignore_patterns("node_modules", "__pycache__")
-        for folder in ("cli", "lab", "payloads", "routes"):
-            shutil.copytree(ROOT / folder, root / folder, ignore=without)
-        for file in ROOT.glob("Pulumi.*.yaml"):
-            shutil.copy(file, root)
-        (root / "payloads/node_modules").symlink_to(ROOT / "payloads/node_modules")
-        self.git("init", "--quiet", "--initial-branch", "main")
-        self.commit()
-
-    def git(self, *arguments: str) -> None:
-        identity = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgSign=false")
-        subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True)
-
-    def commit(self) -> None:
-        self.git("add", "cli", "lab", "payloads/__init__.py", "routes", *(p.name for p in self.root.glob("*.yaml")))
-        self.git("commit", "--quiet", "--message", "test")
-
-    def change(self, file: str, old: str, new: str) -> None:
-        before = (self.root / file).read_text()
-        assert old in before
-        (self.root / file).write_text(before.replace(old, new))
-
-    def diff(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "cli", "diff", *arguments]
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
-    (tmp_path / "checkout").mkdir()
-    return Repository(tmp_path / "checkout")
 
 
 def test_a_revision_is_compared_with_the_working_tree(repository: Repository, tmp_path: Path) -> None:

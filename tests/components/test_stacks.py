@@ -5,6 +5,7 @@ import dataclasses
 import pulumi
 import pytest
 
+from cli.show import ROUTES
 from cli.stacks import compiled, read_settings, stack_names
 from components.engine import Engine
 from components.external_templates import ExternalTemplates
@@ -75,7 +76,7 @@ def test_the_redelivery_is_made_only_where_it_is_set_and_after_the_event_source(
 def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, waits: Waits) -> None:
     recorder = run_stack(stack)
     (engine,) = waits.engines
-    assert len(waits.sensors) == 7
+    assert len(waits.sensors) == len(ROUTES)
     assert engine.monitor is not None
     source = recorder.one("EventSource")
     assert {r.urn for r in recorder.of_kind("Sensor")} <= source.dependencies
@@ -226,7 +227,7 @@ def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.Monk
     run_stack("dev", preview=True)
     run_stack("dev")
     assert said == [guards.warning(read_settings("dev"))] * 2
-    assert said[0].startswith("6 guards are off (README, Who is answered)")
+    assert said[0].startswith("6 guards are off (docs/who-is-answered.md)")
 
 
 def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
@@ -235,11 +236,10 @@ def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
         "path": "/events",
         "service": "github-es-eventsource-svc.github-to-argo-lab.svc:12000",
     }
-    assert len(outputs["sensors"]) == 7
+    assert len(outputs["sensors"]) == len(ROUTES)
     assert outputs["templates"]["pr-validation"] == ["event", "owner", "repo", "pr", "branch", "taskId"]
 
 
 def test_a_route_that_is_off_makes_no_sensor(waits: Waits) -> None:
     recorder = run_stack("lab", routes={"github-issues-to-implementation": {"enabled": False}})
-    assert len(recorder.of_kind("Sensor")) == 6
-    assert len(waits.sensors) == 6
+    assert len(recorder.of_kind("Sensor")) == len(waits.sensors) == len(ROUTES) - 1

@@ -61,6 +61,6 @@ def test_guards_that_are_off_are_told_at_preview(stack: LabStack, capsys: pytest
     assert "warning" not in "".join(capsys.readouterr())
     second(triage={"checkRuns": "all"}).preview()
     said = "".join(capsys.readouterr())
-    assert "warning: 2 guards are off (README, Who is answered)" in said
+    assert "warning: 2 guards are off (docs/who-is-answered.md)" in said
     assert "triage.forks: a stranger's pull request that fails starts" in said
     assert "triage.branchesIgnore, triage.actorsIgnore: an agent triages" in said

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from cli.show import ROUTES
 from cli.stacks import stack_names
 from lab.errors import LabError
 from routes.compiler import CompiledStack
+from routes.contract import TEMPLATES
 from routes.external_templates import problems
 from routes.manifests import Manifest
 from tests.engine.workflows import Validation, Verdict, managed
@@ -52,7 +54,9 @@ def workflow(*arguments: Manifest) -> Manifest:
 @pytest.mark.parametrize("stack", stack_names())
 def test_managed_templates_and_the_workflows_of_every_sensor_are_valid(validation: Validation, stack: str) -> None:
     compiled = managed(stack)
-    assert validation.check(compiled.templates, workflows(compiled)) == Verdict([""] * 4, [""] * 7)
+    assert validation.check(compiled.templates, workflows(compiled)) == Verdict(
+        [""] * len(TEMPLATES), [""] * len(ROUTES)
+    )
 
 
 @pytest.mark.parametrize("stack", stack_names())

@@ -109,7 +109,7 @@ def test_managed_templates_are_right() -> None:
     settings = read_settings("lab")
     written = compile_stack(FAMILIES, settings).templates
     theirs = compile_stack(FAMILIES, settings.model_copy(update={"workflow_templates": "external"}))
-    assert len(theirs.external_templates) == 4
+    assert len(theirs.external_templates) == len(TEMPLATES)
     assert not problems(written, theirs.external_templates)
 
 
@@ -125,11 +125,7 @@ def test_a_template_that_only_routes_start_which_are_off_is_none_of_ours() -> No
     routes: dict[str, Any] = {"github-pr-to-pr-validation": {"enabled": False}}
     routes |= {"github-issue-comment-to-rex": {"enabled": False}}  # others start coderun-template
     settings = parse_settings(MINIMAL | {"routes": routes}, source="test")
-    assert list(compile_stack(FAMILIES, settings).external_templates) == [
-        "coderun-template",
-        "implementation",
-        "orchestrator-resume-close",
-    ]
+    assert list(compile_stack(FAMILIES, settings).external_templates) == [t for t in TEMPLATES if t != "pr-validation"]
 
 
 def with_account(account: str | None) -> Manifest:

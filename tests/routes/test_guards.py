@@ -58,7 +58,7 @@ def test_every_guard_that_is_off_is_told_once_with_what_to_write() -> None:
         "triage.branchesIgnore, triage.actorsIgnore",
     ]
     text = warning(settings())
-    assert text.startswith("6 guards are off (README, Who is answered); a guard that the stack sets, be it off, is not")
+    assert text.startswith("6 guards are off (docs/who-is-answered.md); a guard that the stack sets, be it off, is not")
     assert (
         "\n  trust: any stranger starts github-pr-to-pr-validation, github-issue-comment-to-rex,"
         " github-pr-review-comment-to-rex, github-issues-to-implementation; write trust: members, or trust: anyone\n"
@@ -84,7 +84,7 @@ def test_a_guard_that_is_on_is_not_told(changes: dict[str, object], name: str) -
 def test_a_guard_that_is_meant_to_be_off_is_not_told() -> None:
     assert warning(settings(**OFF)) == ""
     assert warning(settings(**{key: value for key, value in OFF.items() if key != "trust"})).startswith(
-        "a guard is off (README"
+        "a guard is off (docs/"
     )
 
 

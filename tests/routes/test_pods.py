@@ -8,6 +8,7 @@ import pytest
 
 from cli.stacks import compiled, stack_names
 from routes.compiler import CompiledStack
+from routes.contract import TEMPLATES
 from routes.manifests import Manifest
 from tests.routes.test_compiler import sensors, stack
 from tests.routes.test_settings import EXOTIC
@@ -98,7 +99,7 @@ def test_pods_that_do_the_same_are_kept_on_different_nodes() -> None:
 
 def test_managed_templates_make_no_pod_that_could_be_refused() -> None:
     managed = stack(workflowTemplates="managed").templates
-    assert len(managed) == 4
+    assert len(managed) == len(TEMPLATES)
     for template in (t for manifest in managed for t in manifest["spec"]["templates"]):
         assert set(template) == {"name", "suspend"}
 
