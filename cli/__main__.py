@@ -15,6 +15,7 @@ from cli import again, diffed, explained
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
+from cli.hook_addresses import hook_addresses
 from cli.records import UnreadableError, read_deliveries
 from cli.revision import at_revision
 from cli.stacks import compiled, read_settings, stack_names, written_settings
@@ -33,6 +34,7 @@ Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where
 
 app.command()(again.redeliver)
 app.command()(again.rerun)
+app.command()(hook_addresses)
 
 
 @app.command()

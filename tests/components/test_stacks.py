@@ -1,6 +1,7 @@
 """Each committed stack's whole program, on Pulumi mocks."""
 
 import dataclasses
+import json
 
 import pulumi
 import pytest
@@ -12,6 +13,7 @@ from routes import guards
 from routes.manifests import Manifest
 from tests.components.conftest import SECRET, Waits, named, run_stack
 from tests.routes.redelivery import SETTING
+from tests.routes.test_exposure import GATEWAY, INGRESS
 
 TOKENS = {
     "github-to-argo:index:Access",
@@ -98,7 +100,7 @@ def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert dataclasses.replace(waits, surroundings=[], signatures=[], queues=[]) == Waits()
+    assert dataclasses.replace(waits, surroundings=[], exposed=[], signatures=[], queues=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -237,6 +239,27 @@ def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
     }
     assert len(outputs["sensors"]) == 7
     assert outputs["templates"]["pr-validation"] == ["event", "owner", "repo", "pr", "branch", "taskId"]
+
+
+@pytest.mark.parametrize(("exposure", "kind"), [(INGRESS, "Ingress"), (GATEWAY, "HTTPRoute")])
+def test_the_way_in_is_opened_last_and_github_is_told_its_url(
+    exposure: dict[str, object], kind: str, waits: Waits
+) -> None:
+    recorder = run_stack("lab", exposure=exposure, verdictSeconds=42)
+    route = recorder.one(kind)
+    assert recorder.one("EventSource").urn in route.dependencies
+    assert route.timeouts == "42s"
+    assert recorder.outputs["webhook"]["url"] == "https://webhooks.example.com/events"
+    assert "github-to-argo:index:Exposure" in {r.type for r in recorder.registered}
+    assert [exposed.settings.exposure.kind for exposed in waits.exposed] == [exposure["kind"]]
+
+
+def test_pulumi_waits_until_the_gateway_has_taken_the_route() -> None:
+    wait = run_stack("lab", exposure=GATEWAY).one("HTTPRoute").metadata["annotations"]["pulumi.com/waitFor"]
+    assert json.loads(wait) == [
+        'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True',
+        'jsonpath={.status.parents[0].conditions[?(@.type=="ResolvedRefs")].status}=True',
+    ]
 
 
 def test_a_route_that_is_off_makes_no_sensor(waits: Waits) -> None:

@@ -13,6 +13,8 @@ from kubernetes.dynamic import DynamicClient
 from cli.stacks import compiled, read_settings, stack_names
 from routes.manifests import Manifest
 from tests.e2e.conftest import Cluster
+from tests.routes.test_compiler import stack as changed
+from tests.routes.test_exposure import GATEWAY, INGRESS
 
 pytestmark = pytest.mark.lab
 
@@ -54,6 +56,13 @@ def _no(dynamic: DynamicClient, manifest: Manifest) -> Iterator[str]:
 @pytest.mark.parametrize("stack", stack_names())
 def test_every_object_of_a_stack_is_accepted(dynamic: DynamicClient, stack: str) -> None:
     assert refusals(dynamic, compiled(stack).objects()) == []
+
+
+@pytest.mark.parametrize("exposure", [INGRESS, GATEWAY], ids=["an Ingress", "an HTTPRoute"])
+def test_each_way_in_is_accepted(dynamic: DynamicClient, cluster: Cluster, exposure: dict[str, object]) -> None:
+    route = changed(exposure=exposure, namespace=cluster.namespace).exposure
+    assert route
+    assert refusals(dynamic, [route]) == []
 
 
 def test_a_field_that_no_definition_has_is_refused_whichever_object_has_it(dynamic: DynamicClient) -> None:
