@@ -197,7 +197,12 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
         spec=m.SensorSpec(
             event_bus_name=EVENT_BUS,
             replicas=settings.sensor_replicas,
-            template=pod_template(SUBMITTER, settings.pods.sensor, settings),
+            template=pod_template(
+                SUBMITTER,
+                settings.pods.sensor,
+                settings,
+                apart=of_sensors([route.sensor]) if settings.sensor_replicas > 1 else None,
+            ),
             dependencies=[
                 m.Dependency(
                     name=name,
@@ -473,7 +478,7 @@ def _event_bus(settings: StackSettings) -> Manifest:
                 metrics_container_template=container(BESIDE_THE_BUS),
                 priority_class_name=settings.pods.priority_class_name,
                 node_selector=settings.pods.node_selector,
-                affinity=apart_from(of_event_bus(EVENT_BUS)) if bus.replicas > 1 else None,
+                affinity=apart_from(of_event_bus(EVENT_BUS), settings) if bus.replicas > 1 else None,
             )
         )
     else:

@@ -255,7 +255,7 @@ class LabelSelector(Model):
 
 class PodAffinityTerm(Model):
     label_selector: LabelSelector
-    topology_key: Literal["kubernetes.io/hostname"] = "kubernetes.io/hostname"
+    topology_key: Literal["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
 class WeightedPodAffinityTerm(Model):
@@ -264,7 +264,8 @@ class WeightedPodAffinityTerm(Model):
 
 
 class PodAntiAffinity(Model):
-    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm]
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] | None = None
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] | None = None
 
 
 class Affinity(Model):

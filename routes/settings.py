@@ -630,6 +630,22 @@ def _resources(of: str, cpu: str, memory: str, most_cpu: str, most_memory: str) 
     )
 
 
+class Spread(Model):
+    """How pods of one kind are kept apart: of the EventSource, of each Sensor, of a native EventBus."""
+
+    nodes: Literal["prefer", "require"] = Field(
+        "prefer",
+        description="prefer: not on one node where there is another; require: never, and a pod waits for a node without"
+        " one, so that a roll-out needs one node more than there are replicas",
+        examples=["prefer"],
+    )
+    zones: Literal["ignore", "prefer", "require"] = Field(
+        "ignore",
+        description="the same for zones, by the nodes' label topology.kubernetes.io/zone",
+        examples=["prefer"],
+    )
+
+
 class Pods(Model):
     """The pods of the EventSource, the Sensors and a native EventBus."""
 
@@ -638,6 +654,9 @@ class Pods(Model):
     event_bus: Resources = _resources("each server of a native EventBus", "100m", "128Mi", "1", "1Gi")
     priority_class_name: Name | None = Field(
         None, description="the PriorityClass of these pods", examples=["business-critical"]
+    )
+    spread: Spread = Field(
+        Spread(), description="how pods of one kind are kept apart", examples=["{nodes: prefer, zones: prefer}"]
     )
     node_selector: Labels | None = Field(
         None, description="labels of the nodes that they run on", examples=["{kubernetes.io/arch: amd64}"]
