@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Access, AccessArgs
+from components.cluster_fit import ClusterFit
 from components.engine import Engine
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
@@ -34,6 +35,7 @@ if off := warning(settings):
     pulumi.log.warn(off)
 stack = compile_stack(FAMILIES, settings)
 
+ClusterFit(settings, stack).check()
 if settings.check_templates and stack.external_templates:
     ExternalTemplates(
         kube_context=settings.kube_context,

@@ -241,6 +241,7 @@ Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-_A-Za-z0-9
 Schedule = Annotated[
     str, StringConstraints(pattern=r"^(@(hourly|daily)|@every [1-9][0-9]*[mh]|([-0-9*/,]+ ){4}[-0-9*/,]+)$")
 ]
+Owned = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 Ago = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$"), AfterValidator(_within_three_days)]
 Repositories = Annotated[
     str, StringConstraints(pattern=r"^(\*/\*|[A-Za-z0-9][-_A-Za-z0-9]{0,99}/(\*|[-._A-Za-z0-9]{1,100}))$")
@@ -1028,6 +1029,12 @@ class StackSettings(Model):
         description="Sensors that may lose the deliveries that wait for them, in a change that is refused otherwise;"
         " to be taken out again afterwards",
         examples=["github-issues-to-implementation"],
+    )
+    takes_over: tuple[Owned, ...] = Field(
+        (),
+        description="objects, as Kind/name, that are there already and become this stack's; to be taken out again"
+        " afterwards",
+        examples=["EventBus/github"],
     )
     protect: bool = Field(
         True,

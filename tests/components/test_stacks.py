@@ -100,7 +100,7 @@ def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert dataclasses.replace(waits, surroundings=[], exposed=[], signatures=[], queues=[]) == Waits()
+    assert dataclasses.replace(waits, fits=[], surroundings=[], exposed=[], signatures=[], queues=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -216,7 +216,7 @@ def test_wrong_templates_are_told_before_anything_is_made(monkeypatch: pytest.Mo
 def test_what_the_pods_find_in_the_cluster_and_the_webhooks_secret_are_looked_at(waits: Waits, preview: bool) -> None:
     run_stack("lab", preview=preview)
     settings = [looked.settings for looked in waits.surroundings] + [looked.settings for looked in waits.signatures]
-    assert settings == [read_settings("lab")] * 2
+    assert settings + [fit.settings for fit in waits.fits] == [read_settings("lab")] * 3
 
 
 def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.MonkeyPatch) -> None:
