@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from routes.manifests import Manifest
 from routes.settings import PROJECT
@@ -125,12 +126,29 @@ def label_of(manifest: Manifest) -> str:
 
 
 def changed_by_hand(found: Iterable[Manifest]) -> Iterator[str]:
-    """The objects of a stack into whose content someone else has written, with who and when."""
+    """The objects of a stack into whose content someone else has written otherwise, with who and when.
+
+    A field that two have written alike is of both. Whoever then writes it otherwise has it alone.
+    """
     for manifest in found:
-        for entry in manifest["metadata"].get("managedFields") or []:
-            content = set(entry.get("fieldsV1") or {}) - {"f:metadata", "f:status"}
-            if _is_ours(manifest) and content and not entry["manager"].startswith(WRITERS):
+        entries = manifest["metadata"].get("managedFields") or []
+        written = [(entry, set(_content(entry))) for entry in entries]
+        of_pulumi = {path for entry, paths in written if entry["manager"].startswith("pulumi") for path in paths}
+        for entry, paths in written:
+            if _is_ours(manifest) and not entry["manager"].startswith(WRITERS) and paths - of_pulumi:
                 yield f"{label_of(manifest)} by {entry['manager']} at {entry['time']}"
+
+
+def _content(entry: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The fields that one has written, but for metadata and status."""
+
+    def leaves(fields: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for key, below in fields.items():
+            if key != ".":
+                yield from leaves(below, (*path, key)) if below else [(*path, key)]
+
+    fields = entry.get("fieldsV1") or {}
+    yield from leaves({key: below for key, below in fields.items() if key not in ("f:metadata", "f:status")}, ())
 
 
 def _is_ours(manifest: Manifest) -> bool:
@@ -140,6 +158,6 @@ def _is_ours(manifest: Manifest) -> bool:
 def _writer(manifest: Manifest) -> str:
     """Who wrote the object's content, as the API server has it."""
     for entry in manifest["metadata"].get("managedFields") or []:
-        if set(entry.get("fieldsV1") or {}) - {"f:metadata", "f:status"}:
+        if any(_content(entry)):
             return str(entry["manager"])
     return "somebody"

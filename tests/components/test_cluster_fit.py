@@ -94,7 +94,7 @@ def refused(check: Check, *args: Any, **kwargs: Any) -> str:
 
 
 def theirs(**metadata: object) -> dict[str, object]:
-    written = [{"manager": "kubectl", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}]
+    written = [{"manager": "kubectl", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:jetstream": {}}}}]
     return {BUS: {"metadata": {"name": "github", "managedFields": written} | metadata}}
 
 

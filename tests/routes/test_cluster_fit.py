@@ -127,15 +127,32 @@ def test_what_has_not_the_stacks_label_is_someone_elses() -> None:
     assert someone_elses(found, ["EventBus/github", "Sensor/a", "Sensor/b"]) == ([], ["Sensor/b"])
 
 
-@pytest.mark.parametrize("content", ["f:spec", "f:data", "f:rules"])
-def test_who_wrote_into_a_stacks_object_is_told(content: str) -> None:
-    pulumi, edit = ("pulumi-kubernetes-1a2b3c4d", content), ("kubectl-edit", content)
-    assert list(changed_by_hand([there("Sensor/a", OURS, pulumi, edit)])) == [
-        "Sensor/a by kubectl-edit at 2026-01-01T00:00:00Z"
-    ]
+def edited(*writers: tuple[str, dict[str, Any]], labels: dict[str, str] | None = OURS) -> list[str]:
+    """What is told of a Sensor that these have written into."""
+    fields = [{"manager": who, "time": "2026-01-01T00:00:00Z", "fieldsV1": what} for who, what in writers]
+    found = {"kind": "Sensor", "metadata": {"name": "a", "labels": labels, "managedFields": fields}}
+    return list(changed_by_hand([found]))
+
+
+AS_WANTED: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:template": {".": {}, "f:a": {}}}}
+WROTE = ("pulumi-kubernetes-1a2b3c4d", AS_WANTED)
+BY_EDIT = ["Sensor/a by kubectl-edit at 2026-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"f:spec": {"f:triggers": {}}}, {"f:spec": {"f:template": {"f:b": {}}}}, {"f:data": {"f:coderun": {}}}],
+)
+def test_who_wrote_otherwise_into_a_stacks_object_is_told(content: dict[str, Any]) -> None:
+    assert edited(WROTE, ("kubectl-edit", content)) == BY_EDIT
+
+
+def test_a_field_that_two_wrote_alike_is_no_change_by_hand() -> None:
+    assert edited(WROTE, ("kubectl-client-side-apply", AS_WANTED)) == []
+    assert edited(("kubectl-edit", AS_WANTED)) == BY_EDIT, "Pulumi has none of it any more"
 
 
 def test_the_engines_own_writing_a_label_and_a_status_are_no_change_by_hand() -> None:
-    writers = [("pulumi-kubernetes-1a", "f:spec"), ("argo-events", "f:spec"), ("kubectl-label", "f:status")]
-    assert list(changed_by_hand([there("Sensor/a", OURS, *writers)])) == []
-    assert list(changed_by_hand([there("Sensor/a", None, ("kubectl-edit", "f:spec"))])) == [], "it is not the stack's"
+    assert edited(WROTE, ("argo-events", {"f:spec": {"f:loggingFields": {}}})) == []
+    assert edited(WROTE, ("kubectl-label", {"f:metadata": {"f:labels": {}}, "f:status": {"f:conditions": {}}})) == []
+    assert edited(("kubectl-edit", {"f:spec": {"f:triggers": {}}}), labels=None) == [], "it is not the stack's"
