@@ -156,8 +156,6 @@ def _is_ours(manifest: Manifest) -> bool:
 
 
 def _writer(manifest: Manifest) -> str:
-    """Who wrote the object's content, as the API server has it."""
-    for entry in manifest["metadata"].get("managedFields") or []:
-        if any(_content(entry)):
-            return str(entry["manager"])
-    return "somebody"
+    """Who wrote the object, as the API server has it."""
+    managers = [str(entry["manager"]) for entry in manifest["metadata"].get("managedFields") or []]
+    return next((manager for manager in managers if not manager.startswith(WRITERS)), "somebody")

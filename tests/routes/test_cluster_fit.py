@@ -117,7 +117,7 @@ def there(name: str, labels: dict[str, str] | None = None, *writers: tuple[str, 
 
 def test_what_has_not_the_stacks_label_is_someone_elses() -> None:
     found = [
-        there("EventBus/github", None, ("argo-events", "f:status"), ("kubectl-client-side-apply", "f:spec")),
+        there("EventBus/github", None, ("argo-events", "f:spec"), ("kubectl-client-side-apply", "f:metadata")),
         there("Sensor/a", {"app.kubernetes.io/part-of": "other"}),
         there("Sensor/b", OURS),
     ]
