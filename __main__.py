@@ -4,9 +4,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.access import Access, AccessArgs
+from components.cluster_fit import ClusterFit
 from components.engine import Engine
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
+from components.exposed import Exposed
+from components.exposure import Exposure, ExposureArgs
 from components.external_templates import ExternalTemplates
 from components.jetstream import monitor_of
 from components.objects import declare
@@ -32,6 +35,7 @@ if off := warning(settings):
     pulumi.log.warn(off)
 stack = compile_stack(FAMILIES, settings)
 
+ClusterFit(settings, stack).check()
 if settings.check_templates and stack.external_templates:
     ExternalTemplates(
         kube_context=settings.kube_context,
@@ -42,6 +46,7 @@ if settings.check_templates and stack.external_templates:
     ).check()
 
 PodSurroundings(settings).check()
+Exposed(settings).check()
 signatures = Signatures(settings)
 signatures.check()
 Queues(settings, stack).check()
@@ -118,9 +123,20 @@ event_source = GitHubEventSource(
     on_cluster,
 )
 
+webhook = {"path": event_source.path, "service": event_source.service}
+if stack.exposure and settings.public_url:
+    exposure = Exposure(
+        "exposure",
+        ExposureArgs(
+            route=stack.exposure, url=settings.public_url, verdict_seconds=seconds, after=[*namespace, event_source]
+        ),
+        on_cluster,
+    )
+    webhook |= {"url": exposure.url}
+
 if stack.redelivery:
     Redelivery("redelivery", RedeliveryArgs(objects=stack.redelivery, after=[*namespace, event_source]), on_cluster)
 
-pulumi.export("webhook", {"path": event_source.path, "service": event_source.service})
+pulumi.export("webhook", webhook)
 pulumi.export("sensors", [sensor["metadata"]["name"] for sensor in sensors])
 pulumi.export("templates", {str(template): list(parameters) for template, parameters in TEMPLATES.items()})

@@ -12,6 +12,7 @@ from cli import again, diffed, explained, pull_request
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
+from cli.hook_addresses import hook_addresses
 from cli.records import UnreadableError, read_deliveries
 from cli.revision import at_revision
 from cli.stacks import compiled, read_settings, stack_names, written_settings
@@ -32,6 +33,7 @@ app.command()(again.redeliver)
 app.command()(again.rerun)
 app.command()(pull_request.pr_check)
 app.command()(pull_request.pr_comment)
+app.command()(hook_addresses)
 
 
 @app.command()

@@ -41,6 +41,8 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             return k8s.policy.v1.PodDisruptionBudget(name, opts, metadata=metadata, spec=manifest["spec"])
         case "NetworkPolicy":
             return k8s.networking.v1.NetworkPolicy(name, opts, metadata=metadata, spec=manifest["spec"])
+        case "Ingress":
+            return k8s.networking.v1.Ingress(name, opts, metadata=metadata, spec=manifest["spec"])
         case "ValidatingAdmissionPolicy":
             return k8s.admissionregistration.v1.ValidatingAdmissionPolicy(
                 name, opts, metadata=metadata, spec=manifest["spec"]
@@ -49,7 +51,15 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             return k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
                 name, opts, metadata=metadata, spec=manifest["spec"]
             )
-        case "EventBus" | "EventSource" | "Sensor" | "WorkflowTemplate" | "CronWorkflow" | "ExternalSecret" as kind:
+        case (
+            "EventBus"
+            | "EventSource"
+            | "Sensor"
+            | "WorkflowTemplate"
+            | "CronWorkflow"
+            | "ExternalSecret"
+            | "HTTPRoute" as kind
+        ):
             return k8s.apiextensions.CustomResource(
                 name, manifest["apiVersion"], kind, metadata=metadata, spec=manifest["spec"], opts=opts
             )

@@ -7,7 +7,7 @@ engine would delete a consumer. It is the one thing that `pulumi up` cannot take
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 from kubernetes import client, config
@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from components.cluster import connect
 from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
 from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
-from routes.consumers import Loss, dropped, durable_names
+from routes.consumers import Loss, dropped, durable_names, renamed
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
 from routes.streams import STREAM, differences, stream_config
@@ -82,9 +82,14 @@ class Queues:
         lost = [loss for name, sensor in live.items() for loss in dropped(sensor, wanted.get(name))]
         if bus is None and isinstance(found, Silent):
             found = JetStream(None, {})  # a first `pulumi up`: the EventBus is made by it
-        deleted = [loss for loss in lost if loss.sensor in wanted]
+        anew = renamed(live, wanted)
+        deleted = [loss for loss in lost if loss.sensor in wanted] + [
+            replace(loss, sensor=anew[loss.sensor], why=f"it was {loss.sensor}", left=True)
+            for loss in lost
+            if loss.sensor in anew
+        ]
         problems = [*self._would_lose(deleted, found), *self._another_stream(bus, found)]
-        self._left_behind([loss for loss in lost if loss.sensor not in wanted], found)
+        self._left_behind([loss for loss in lost if loss.sensor not in wanted and loss.sensor not in anew], found)
         self._comes_back([sensor for name, sensor in wanted.items() if name not in live], found)
         if problems:
             raise pulumi.RunError("\n\n".join(problems))
@@ -101,7 +106,8 @@ class Queues:
     def _would_lose(self, losses: Sequence[Loss], found: JetStream | Unknown) -> Iterator[str]:
         refused: list[tuple[Loss, str]] = []
         for loss in losses:
-            told = f"{loss.sensor}: {loss.why}, so the engine deletes the consumer of its trigger {loss.trigger}"
+            becomes = "nobody reads" if loss.left else "the engine deletes"
+            told = f"{loss.sensor}: {loss.why}, so {becomes} the consumer of its trigger {loss.trigger}"
             waiting = _waiting(loss, found)
             if loss.sensor in self.settings.loses:
                 pulumi.log.warn(f"{told}; {_count(waiting)} there, and the setting loses says that they may be lost")

@@ -1,4 +1,4 @@
-"""The engine's own words, where its verdict is not what `pulumi up` waits for.
+"""The engine's own words, and a Gateway's, where its verdict is not what `pulumi up` waits for.
 
 Pulumi waits for the conditions in the annotation `pulumi.com/waitFor`, and says "timed out" when it waits in vain. What
 the engine says meanwhile stands in those conditions: it is told here, as a warning while there is hope and as an error
@@ -22,6 +22,7 @@ PLURALS = {
     "EventBus": "eventbus",
     "EventSource": "eventsources",
     "ExternalSecret": "externalsecrets",
+    "HTTPRoute": "httproutes",
     "Sensor": "sensors",
 }
 
@@ -71,7 +72,10 @@ class Verdicts:
                 )
             except client.ApiException:
                 continue  # not there yet
-            conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+            status = found.get("status", {})
+            # An HTTPRoute's stand below each of its Gateways.
+            said = [status, *status.get("parents", [])]
+            conditions = {c["type"]: c for by in said for c in by.get("conditions", [])}
             for wanted in WAIT_FOR[kind]:
                 condition = conditions.get(wanted, {"status": "not said yet"})
                 if condition["status"] != "True":

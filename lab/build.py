@@ -193,14 +193,15 @@ class Builder:
             (partial / "tmp").mkdir()
             packages = list(tool.packages)
             flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", tool.ldflags]
-            self._run(tool, [self._go, "build", "-v", *flags, "-o", f"{result}/", *packages], output, report)
+            build = ["build", "-v", *flags, "-o", f"{result}/", *packages]
+            self._run(tool, [self._go, *(build if packages else ["mod", "download", tool.module])], output, report)
             for package, binary in tool.packages.items():
                 made = result / _go_binary_name(package, read_sources(tool))
                 if not made.is_file():
                     raise LabError(f"Building {tool.name} made no {made.name}; the module's layout has changed.")
                 made.rename(result / binary)
-            for folder in tool.crds:
-                _copy_definitions(Path(self._module_folder(tool)) / folder, result / "crds")
+            for source in tool.crds:
+                copy_definitions(Path(self._module_folder(tool)) / source, result / "crds")
             result.chmod(0o755)
             try:
                 result.rename(built_folder(tool))
@@ -259,9 +260,10 @@ def _go_binary_name(package: str, sources: dict[str, bytes]) -> str:
     return elements[-2] if re.fullmatch(r"v\d+", elements[-1]) else elements[-1]
 
 
-def _copy_definitions(source: Path, target: Path) -> None:
+def copy_definitions(source: Path, target: Path) -> None:
+    """Copies the CustomResourceDefinitions of a folder, or the one of a file."""
     target.mkdir(exist_ok=True)
-    for path in sorted(source.glob("*.yaml")):
+    for path in sorted(source.glob("*.yaml")) if source.is_dir() else [source]:
         if "kind: CustomResourceDefinition" in path.read_text():
             shutil.copyfile(path, target / path.name)
 

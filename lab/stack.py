@@ -66,10 +66,10 @@ class LabStack:
     def folder(self) -> Path:
         return Layout().state / "stacks" / self.name
 
-    def up(self) -> Up:
-        """Bring the stack up. Raises StackFailed."""
+    def up(self, *, refresh: bool = False) -> Up:
+        """Bring the stack up. `refresh`: look first what became of what is there. Raises StackFailed."""
         with _Said() as said:
-            result = self._stack().up(on_event=said.hear, color="never")
+            result = self._stack().up(on_event=said.hear, color="never", refresh=refresh)
         return Up(_by_name(result.summary.resource_changes), {key: out.value for key, out in result.outputs.items()})
 
     def preview(self) -> dict[str, int]:

@@ -197,7 +197,7 @@ def _mount_own_folders() -> None:
 
 
 def _apply_definitions(layout: Layout) -> None:
-    """Argo's CRDs, and wait until the API server serves them. Raises LabError with kubectl's own words."""
+    """The CRDs, and wait until the API server serves them. Raises LabError with kubectl's own words."""
     kubectl = [str(layout.bin / "kubectl"), f"--kubeconfig={layout.kubeconfig}"]
     for argv in (
         ["apply", "--server-side", "--force-conflicts", f"--filename={layout.crds}"],
@@ -205,7 +205,7 @@ def _apply_definitions(layout: Layout) -> None:
     ):
         done = subprocess.run(kubectl + argv, capture_output=True, text=True, check=False, env={"HOME": "/run/lab"})
         if done.returncode != 0:
-            raise LabError(f"kubectl {argv[0]} of the Argo CRDs failed: {done.stderr.strip()[-500:]}")
+            raise LabError(f"kubectl {argv[0]} of the CRDs failed: {done.stderr.strip()[-500:]}")
 
 
 def _create_own_objects(cluster: Any) -> None:

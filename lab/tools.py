@@ -16,8 +16,8 @@ _PULUMI_VERSION = "v3.250.0"
 class Tool:
     """One Go module under `lab/engine/`.
 
-    packages: Go package -> name of the binary. module: the Go module the binaries come from.
-    files: folders of that module whose CustomResourceDefinitions are kept beside the binaries.
+    packages: Go package -> name of the binary; none: the module is only read. module: the Go module that it is of.
+    crds: folders or files of that module whose CustomResourceDefinitions are kept beside the binaries.
     minutes: a cold build on 2 cores. cold_gb: what such a build adds to Go's caches.
     """
 
@@ -98,6 +98,34 @@ TOOLS = (
         module="github.com/pulumi/pulumi-kubernetes/provider/v4",
         minutes=8,
         cold_gb=5,
+    ),
+    # What stacks make beside Argo's own: the API server knows the kinds, and no controller of theirs runs.
+    Tool(
+        name="external-secrets",
+        packages={},
+        module="github.com/external-secrets/external-secrets",
+        minutes=0.2,
+        cold_gb=0.2,
+        crds=("config/crds/bases/external-secrets.io_externalsecrets.yaml",),
+    ),
+    Tool(
+        name="gateway-api",
+        packages={},
+        module="sigs.k8s.io/gateway-api",
+        minutes=0.1,
+        cold_gb=0.1,
+        crds=tuple(f"config/crd/standard/gateway.networking.k8s.io_{kind}.yaml" for kind in ("gateways", "httproutes")),
+    ),
+    Tool(
+        name="prometheus-operator",
+        packages={},
+        module="github.com/prometheus-operator/prometheus-operator",
+        minutes=0.1,
+        cold_gb=0.1,
+        crds=tuple(
+            f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
+            for kind in ("podmonitors", "prometheusrules")
+        ),
     ),
 )
 

@@ -25,6 +25,7 @@ from routes.contract import (
     WorkflowName,
 )
 from routes.dead_letters import EMPTY, dead_letter
+from routes.exposure import exposure
 from routes.guards import fires_on
 from routes.manifests import Manifest
 from routes.model import (
@@ -81,12 +82,13 @@ PREFIX = "github-to-argo"
 
 RETRY_SECONDS = 5
 
-# The engine's own conditions. `pulumi up` waits until each is True.
+# Conditions of who serves a kind. `pulumi up` waits until each is True.
 WAIT_FOR = {
     "EventBus": ("Deployed", "Configured"),
     "EventSource": ("SourcesProvided", "Deployed"),
     "Sensor": ("DependenciesProvided", "TriggersProvided", "Deployed"),
     "ExternalSecret": ("Ready",),
+    "HTTPRoute": ("Accepted", "ResolvedRefs"),
 }
 
 QUEUE = "queue"
@@ -117,6 +119,7 @@ class CompiledStack:
     external_templates: Mapping[str, list[str]]
     sensors: Mapping[str, list[Manifest]]
     event_source: Manifest
+    exposure: Manifest | None
     redelivery: list[Manifest]
 
     def all_sensors(self) -> list[Manifest]:
@@ -133,6 +136,7 @@ class CompiledStack:
             *self.templates,
             *self.all_sensors(),
             self.event_source,
+            *([self.exposure] if self.exposure else []),
             *self.redelivery,
         ]
 
@@ -157,18 +161,28 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
             family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
         },
         event_source=_event_source(routes, settings),
+        exposure=exposure(
+            settings, lambda kind: _metadata(f"{PREFIX}-webhook", settings, kind=kind), EVENT_SOURCE_SERVICE
+        ),
         redelivery=list(redelivery(settings, lambda name: _metadata(f"{PREFIX}-{name}", settings))),
     )
 
 
 def _metadata(name: str, settings: StackSettings, *, kind: str = "") -> m.Metadata:
-    wait = [f"condition={condition}" for condition in WAIT_FOR.get(kind, ())]
+    wait = [_until(kind, condition) for condition in WAIT_FOR.get(kind, ())]
     return m.Metadata(
         name=name,
         namespace=settings.namespace,
         labels={"app.kubernetes.io/part-of": PREFIX},
         annotations={"pulumi.com/waitFor": json.dumps(wait)} if wait else None,
     )
+
+
+def _until(kind: str, condition: str) -> str:
+    """In Pulumi's words. An HTTPRoute has conditions of each Gateway it names; ours name one."""
+    if kind == "HTTPRoute":
+        return f'jsonpath={{.status.parents[0].conditions[?(@.type=="{condition}")].status}}=True'
+    return f"condition={condition}"
 
 
 # --- Sensors
@@ -183,7 +197,12 @@ def _sensor(route: Route, settings: StackSettings) -> Manifest:
         spec=m.SensorSpec(
             event_bus_name=EVENT_BUS,
             replicas=settings.sensor_replicas,
-            template=pod_template(SUBMITTER, settings.pods.sensor, settings),
+            template=pod_template(
+                SUBMITTER,
+                settings.pods.sensor,
+                settings,
+                apart=of_sensors([route.sensor]) if settings.sensor_replicas > 1 else None,
+            ),
             dependencies=[
                 m.Dependency(
                     name=name,
@@ -459,7 +478,7 @@ def _event_bus(settings: StackSettings) -> Manifest:
                 metrics_container_template=container(BESIDE_THE_BUS),
                 priority_class_name=settings.pods.priority_class_name,
                 node_selector=settings.pods.node_selector,
-                affinity=apart_from(of_event_bus(EVENT_BUS)) if bus.replicas > 1 else None,
+                affinity=apart_from(of_event_bus(EVENT_BUS), settings) if bus.replicas > 1 else None,
             )
         )
     else:

@@ -6,7 +6,7 @@ The rules are the engine's: argo-events 1.9.11, `pkg/eventbus/jetstream/sensor`,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from routes.manifests import Manifest
@@ -14,12 +14,16 @@ from routes.manifests import Manifest
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """A consumer that a changed Sensor no longer reads: what waits in it starts nothing. `why` is for a reviewer."""
+    """A consumer that a changed Sensor no longer reads: what waits in it starts nothing. `why` is for a reviewer.
+
+    `left`: the engine does not delete it, since its Sensor has another name now.
+    """
 
     sensor: str
     trigger: str
     consumer: str
     why: str
+    left: bool = False
 
 
 def durable_names(sensor: Manifest) -> set[str]:
@@ -41,6 +45,16 @@ def dropped(old: Manifest | None, new: Manifest | None) -> list[Loss]:
     that Sensor comes back.
     """
     return [] if old is None else list(_losses(old, new))
+
+
+def renamed(live: Mapping[str, Manifest], wanted: Mapping[str, Manifest]) -> dict[str, str]:
+    """Sensors that go and come back by another name, old to new: a route's deliveries are no other route's."""
+    comes = {frozenset(_dependencies(sensor)): name for name, sensor in wanted.items() if name not in live}
+    return {
+        name: comes[deliveries]
+        for name, sensor in live.items()
+        if name not in wanted and (deliveries := frozenset(_dependencies(sensor))) in comes
+    }
 
 
 def _losses(old: Manifest, new: Manifest | None) -> Iterator[Loss]:

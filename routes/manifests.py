@@ -255,7 +255,7 @@ class LabelSelector(Model):
 
 class PodAffinityTerm(Model):
     label_selector: LabelSelector
-    topology_key: Literal["kubernetes.io/hostname"] = "kubernetes.io/hostname"
+    topology_key: Literal["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
 
 
 class WeightedPodAffinityTerm(Model):
@@ -264,7 +264,8 @@ class WeightedPodAffinityTerm(Model):
 
 
 class PodAntiAffinity(Model):
-    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm]
+    preferred_during_scheduling_ignored_during_execution: list[WeightedPodAffinityTerm] | None = None
+    required_during_scheduling_ignored_during_execution: list[PodAffinityTerm] | None = None
 
 
 class Affinity(Model):
@@ -680,6 +681,52 @@ class PodDisruptionBudget(Model):
     spec: PodDisruptionBudgetSpec
 
 
+class BackendPort(Model):
+    number: int
+
+
+class IngressService(Model):
+    name: str
+    port: BackendPort
+
+
+class IngressBackend(Model):
+    service: IngressService
+
+
+class IngressPath(Model):
+    path: str
+    path_type: Literal["Exact"] = "Exact"
+    backend: IngressBackend
+
+
+class IngressPaths(Model):
+    paths: list[IngressPath]
+
+
+class IngressHost(Model):
+    host: str
+    http: IngressPaths
+
+
+class IngressTls(Model):
+    hosts: list[str]
+    secret_name: str
+
+
+class IngressSpec(Model):
+    ingress_class_name: str
+    tls: list[IngressTls] | None = None
+    rules: list[IngressHost]
+
+
+class Ingress(Model):
+    api_version: Literal["networking.k8s.io/v1"] = "networking.k8s.io/v1"
+    kind: Literal["Ingress"] = "Ingress"
+    metadata: Metadata
+    spec: IngressSpec
+
+
 class NetworkPort(Model):
     port: int
     protocol: Literal["TCP", "UDP"] = "TCP"
@@ -723,3 +770,44 @@ class NetworkPolicy(Model):
     kind: Literal["NetworkPolicy"] = "NetworkPolicy"
     metadata: Metadata
     spec: NetworkPolicySpec
+
+
+# --- Gateway API
+
+
+class ParentRef(Model):
+    name: str
+    namespace: str
+    section_name: str | None = None
+
+
+class PathMatch(Model):
+    type: Literal["Exact"] = "Exact"
+    value: str
+
+
+class RouteMatch(Model):
+    path: PathMatch
+
+
+class BackendRef(Model):
+    name: str
+    port: int
+
+
+class HttpRouteRule(Model):
+    matches: list[RouteMatch]
+    backend_refs: list[BackendRef]
+
+
+class HttpRouteSpec(Model):
+    parent_refs: list[ParentRef]
+    hostnames: list[str]
+    rules: list[HttpRouteRule]
+
+
+class HttpRoute(Model):
+    api_version: Literal["gateway.networking.k8s.io/v1"] = "gateway.networking.k8s.io/v1"
+    kind: Literal["HTTPRoute"] = "HTTPRoute"
+    metadata: Metadata
+    spec: HttpRouteSpec

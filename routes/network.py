@@ -35,7 +35,7 @@ def network_policies(
         spec=m.NetworkPolicySpec(
             pod_selector=event_source,
             ingress=[
-                m.IngressRule(from_=_namespaces(chosen.webhook_from), ports=_tcp([settings.webhook.port])),
+                m.IngressRule(from_=_posters(settings), ports=_tcp([settings.webhook.port])),
                 *_metrics(settings),
             ],
             egress=[bus, dns],
@@ -94,6 +94,12 @@ def _metrics(settings: StackSettings) -> Iterator[m.IngressRule]:
 
 def _namespaces(labels: Mapping[str, str] | None) -> list[m.NetworkPeer] | None:
     return [m.NetworkPeer(namespace_selector=m.LabelSelector(match_labels=dict(labels)))] if labels else None
+
+
+def _posters(settings: StackSettings) -> list[m.NetworkPeer] | None:
+    chosen = settings.network_policy
+    namespaces, addresses = _namespaces(chosen.webhook_from), _blocks(chosen.webhook_from_addresses)
+    return [*(namespaces or []), *(addresses or [])] or None
 
 
 def _blocks(blocks: Iterable[str]) -> list[m.NetworkPeer] | None:

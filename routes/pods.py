@@ -58,7 +58,7 @@ def pod_template(
         security_context=security_context(),
         priority_class_name=settings.pods.priority_class_name,
         node_selector=settings.pods.node_selector,
-        affinity=apart_from(apart) if apart else None,
+        affinity=apart_from(apart, settings) if apart else None,
     )
 
 
@@ -85,9 +85,20 @@ def security_context(*, volumes: bool = False) -> m.PodSecurityContext:
     return m.PodSecurityContext(run_as_user=USER, run_as_group=USER, fs_group=USER if volumes else None)
 
 
-def apart_from(pods: m.LabelSelector) -> m.Affinity:
-    term = m.WeightedPodAffinityTerm(pod_affinity_term=m.PodAffinityTerm(label_selector=pods))
-    return m.Affinity(pod_anti_affinity=m.PodAntiAffinity(preferred_during_scheduling_ignored_during_execution=[term]))
+def apart_from(pods: m.LabelSelector, settings: StackSettings) -> m.Affinity:
+    """Kept away from `pods`. Not by topologySpreadConstraints, which Argo Events has none of."""
+    spread = settings.pods.spread
+    on_node = m.PodAffinityTerm(label_selector=pods, topology_key="kubernetes.io/hostname")
+    in_zone = m.PodAffinityTerm(label_selector=pods, topology_key="topology.kubernetes.io/zone")
+    terms = ((on_node, spread.nodes), (in_zone, spread.zones))
+    preferred = [m.WeightedPodAffinityTerm(pod_affinity_term=term) for term, how in terms if how == "prefer"]
+    required = [term for term, how in terms if how == "require"]
+    return m.Affinity(
+        pod_anti_affinity=m.PodAntiAffinity(
+            preferred_during_scheduling_ignored_during_execution=preferred or None,
+            required_during_scheduling_ignored_during_execution=required or None,
+        )
+    )
 
 
 def disruption_budget(metadata: m.Metadata, pods: m.LabelSelector) -> m.PodDisruptionBudget:

@@ -166,6 +166,7 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
+ANNOTATION = r"([-a-z0-9.]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 BY_DIGEST = r"[a-z0-9][-a-z0-9._:/]*@sha256:[0-9a-f]{64}"
 
 
@@ -174,6 +175,23 @@ def _by_digest(images: tuple[str, ...]) -> tuple[str, ...]:
         if not re.fullmatch(BY_DIGEST, image):
             raise ValueError(f"number {number} has no digest: it must end with @sha256: and 64 hexadecimal digits")
     return images
+
+
+def _annotations(annotations: dict[str, str]) -> dict[str, str]:
+    for number, key in enumerate(annotations, 1):
+        if not re.fullmatch(ANNOTATION, key):
+            raise ValueError(f"number {number} has no key that an annotation may have")
+    return annotations
+
+
+def _no_allow_list(blocks: tuple[str, ...]) -> tuple[str, ...]:
+    if blocks:
+        raise PydanticCustomError(
+            "no_allow_list",
+            "Gateway API has no allow list; take this out, and write a policy of your Gateway's own kind for the"
+            " HTTPRoute github-to-argo-webhook (Envoy Gateway: a SecurityPolicy)",
+        )
+    return blocks
 
 
 def _said(error: re2.error) -> str:
@@ -224,6 +242,7 @@ Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-_A-Za-z0-9
 Schedule = Annotated[
     str, StringConstraints(pattern=r"^(@(hourly|daily)|@every [1-9][0-9]*[mh]|([-0-9*/,]+ ){4}[-0-9*/,]+)$")
 ]
+Owned = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z]+/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 Ago = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$"), AfterValidator(_within_three_days)]
 Repositories = Annotated[
     str, StringConstraints(pattern=r"^(\*/\*|[A-Za-z0-9][-_A-Za-z0-9]{0,99}/(\*|[-._A-Za-z0-9]{1,100}))$")
@@ -240,6 +259,14 @@ Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
 Ports = Annotated[tuple[int, ...], AfterValidator(_ports)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 Images = Annotated[tuple[str, ...], AfterValidator(_by_digest)]
+Host = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=253
+    ),
+]
+AnnotationKey = Annotated[str, StringConstraints(pattern=f"^{ANNOTATION}$")]
+Annotations = Annotated[dict[str, str], AfterValidator(_annotations)]
 
 
 class Trust(StrEnum):
@@ -605,6 +632,22 @@ def _resources(of: str, cpu: str, memory: str, most_cpu: str, most_memory: str) 
     )
 
 
+class Spread(Model):
+    """How pods of one kind are kept apart: of the EventSource, of each Sensor, of a native EventBus."""
+
+    nodes: Literal["prefer", "require"] = Field(
+        "prefer",
+        description="prefer: not on one node where there is another; require: never, and a pod waits for a node without"
+        " one, so that a roll-out needs one node more than there are replicas",
+        examples=["prefer"],
+    )
+    zones: Literal["ignore", "prefer", "require"] = Field(
+        "ignore",
+        description="the same for zones, by the nodes' label topology.kubernetes.io/zone",
+        examples=["prefer"],
+    )
+
+
 class Pods(Model):
     """The pods of the EventSource, the Sensors and a native EventBus."""
 
@@ -613,6 +656,9 @@ class Pods(Model):
     event_bus: Resources = _resources("each server of a native EventBus", "100m", "128Mi", "1", "1Gi")
     priority_class_name: Name | None = Field(
         None, description="the PriorityClass of these pods", examples=["business-critical"]
+    )
+    spread: Spread = Field(
+        Spread(), description="how pods of one kind are kept apart", examples=["{nodes: prefer, zones: prefer}"]
     )
     node_selector: Labels | None = Field(
         None, description="labels of the nodes that they run on", examples=["{kubernetes.io/arch: amd64}"]
@@ -635,6 +681,12 @@ class NetworkPolicySettings(Model):
         " without it anyone may",
         examples=["{kubernetes.io/metadata.name: ingress-nginx}"],
     )
+    webhook_from_addresses: Networks = Field(
+        (),
+        description="address blocks that may post to the EventSource's pods: of a load balancer that is in no pod, or"
+        " of nodes whose network your Ingress controller uses",
+        examples=["[10.0.0.0/16]"],
+    )
     metrics_from: Labels | None = Field(
         None,
         description="labels of the namespace whose pods may read the metrics, your Prometheus's; without it none may",
@@ -654,6 +706,114 @@ class NetworkPolicySettings(Model):
         description="address blocks of a NATS that exists; empty: any address, at the port of its url",
         examples=["[10.0.7.0/24]"],
     )
+
+
+class NoExposure(Model):
+    """Reached from within the cluster, or by what someone else makes."""
+
+    kind: Literal["none"]
+
+
+class SecretTls(Model):
+    """The certificate is in a Secret of the stack's namespace."""
+
+    kind: Literal["secret"]
+    secret: Name = Field(description="name of the Secret with the host's certificate", examples=["github-webhook-tls"])
+
+
+class IssuerTls(Model):
+    """cert-manager fetches the certificate, and writes it into a Secret."""
+
+    kind: Literal["issuer"]
+    issuer: Name = Field(description="name of cert-manager's issuer", examples=["letsencrypt"])
+    issuer_kind: Literal["ClusterIssuer", "Issuer"] = Field(
+        "ClusterIssuer", description="kind of the issuer", examples=["ClusterIssuer"]
+    )
+    secret: Name = Field(
+        "github-webhook-tls", description="name of the Secret that it writes", examples=["github-webhook-tls"]
+    )
+
+
+class ElsewhereTls(Model):
+    """A load balancer before the Ingress ends TLS, or its controller has a certificate for every host."""
+
+    kind: Literal["elsewhere"]
+
+
+class IngressExposure(Model):
+    """An Ingress of any class. It takes the webhook's path at one host, and nothing else."""
+
+    kind: Literal["ingress"]
+    host: Host = Field(description="the host that GitHub posts to", examples=["webhooks.example.com"])
+    class_name: Name = Field(description="name of the IngressClass", examples=["nginx"])
+    tls: Annotated[SecretTls | IssuerTls | ElsewhereTls, Field(discriminator="kind")] = Field(
+        description="where the host's certificate comes from", examples=["{kind: issuer, issuer: letsencrypt}"]
+    )
+    allow_annotation: AnnotationKey | None = Field(
+        None,
+        description="the annotation of the Ingress controller that takes an allow list, blocks separated by commas;"
+        " known for the class nginx",
+        examples=["haproxy.org/allow-list"],
+    )
+    allow_from: Networks = Field(
+        (),
+        description="address blocks that may post, GitHub's: `python -m cli hook-addresses` prints them; empty: any",
+        examples=["[192.30.252.0/22]"],
+    )
+    annotations: Annotations = Field(
+        {},
+        description="further annotations of the Ingress, as its controller knows them",
+        examples=["{nginx.ingress.kubernetes.io/limit-rps: '50'}"],
+    )
+
+    @field_validator("allow_from", mode="after")
+    @classmethod
+    def _can_be_told(cls, blocks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        name = info.data.get("class_name", "nginx")
+        if blocks and not info.data.get("allow_annotation") and not is_nginx(name):
+            raise PydanticCustomError(
+                "no_allow_list",
+                "how the class {name} takes an allow list is not known, so it would let anyone in; write"
+                " allowAnnotation too, the annotation of its controller that takes blocks separated by commas"
+                " (HAProxy: haproxy.org/allow-list, AWS: alb.ingress.kubernetes.io/inbound-cidrs), or leave this out",
+                {"name": name},
+            )
+        return blocks
+
+    @property
+    def takes_nginx_annotations(self) -> bool:
+        return is_nginx(self.class_name)
+
+
+def is_nginx(class_name: str) -> bool:
+    """Whether an IngressClass is, by its name, one of ingress-nginx. Preview looks whether it is."""
+    return re.fullmatch(r"nginx(-.*)?", class_name) is not None
+
+
+class ParentGateway(Model):
+    """A Gateway that exists."""
+
+    name: Name = Field(description="name of the Gateway", examples=["public"])
+    namespace: Label = Field(description="its namespace", examples=["gateways"])
+    listener: Name | None = Field(
+        None, description="name of its listener, one with HTTPS; without it any whose host fits", examples=["https"]
+    )
+
+
+class GatewayExposure(Model):
+    """A Gateway API HTTPRoute. It takes the webhook's path at one host, and nothing else."""
+
+    kind: Literal["gateway"]
+    host: Host = Field(description="the host that GitHub posts to", examples=["webhooks.example.com"])
+    gateway: ParentGateway = Field(
+        description="the Gateway that takes the host", examples=["{name: public, namespace: gateways, listener: https}"]
+    )
+    allow_from: Annotated[Networks, AfterValidator(_no_allow_list)] = Field(
+        (), description="nothing here: Gateway API has no allow list", examples=["[]"]
+    )
+
+
+Exposure = NoExposure | IngressExposure | GatewayExposure
 
 
 def _sensor(name: str) -> str:
@@ -779,6 +939,11 @@ class StackSettings(Model):
     network_policy: NetworkPolicySettings = Field(
         NetworkPolicySettings(), description="who may talk to these pods, and whom they may talk to", examples=["{}"]
     )
+    exposure: Annotated[Exposure, Field(discriminator="kind")] = Field(
+        NoExposure(kind="none"),
+        description="how GitHub reaches the EventSource; none: by what you make yourself",
+        examples=["{kind: ingress, host: webhooks.example.com, className: nginx, tls: {kind: elsewhere}}"],
+    )
     pod_security: Literal["restricted", "baseline"] = Field(
         "restricted",
         description="the Pod Security level of a namespace that the stack makes; baseline: for Workflows whose pods"
@@ -865,6 +1030,12 @@ class StackSettings(Model):
         description="Sensors that may lose the deliveries that wait for them, in a change that is refused otherwise;"
         " to be taken out again afterwards",
         examples=["github-issues-to-implementation"],
+    )
+    takes_over: tuple[Owned, ...] = Field(
+        (),
+        description="objects, as Kind/name, that are there already and become this stack's; to be taken out again"
+        " afterwards",
+        examples=["EventBus/github"],
     )
     protect: bool = Field(
         True,
@@ -958,6 +1129,13 @@ class StackSettings(Model):
     def max_body(self) -> int:
         """The largest delivery that the EventSource takes, in bytes."""
         return _max_body(self.webhook, self.event_bus)
+
+    @property
+    def public_url(self) -> str | None:
+        """Where GitHub posts to, if the stack makes the way there."""
+        if isinstance(self.exposure, NoExposure):
+            return None
+        return f"https://{self.exposure.host}{self.webhook.endpoint}"
 
     @property
     def service_account(self) -> str:
@@ -1073,7 +1251,13 @@ def _explain(error: ErrorDetails) -> str:
             return (
                 f"  {key}.kind: should be one of {', '.join(kinds)}, for example:\n{_command(f'{key}.kind', kinds[0])}"
             )
-        case "larger_than_the_bus" | "too_small_for_deliveries" | "faster_than_a_sensor" | "too_many_mutexes":
+        case (
+            "larger_than_the_bus"
+            | "too_small_for_deliveries"
+            | "faster_than_a_sensor"
+            | "too_many_mutexes"
+            | "no_allow_list"
+        ):
             return f"  {key}: {what}"
         case "string_pattern_mismatch":
             what = "not of the right form"

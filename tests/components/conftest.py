@@ -16,7 +16,9 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import get_root_resource
 
 from cli.stacks import ROOT
+from components.cluster_fit import ClusterFit
 from components.engine import Engine
+from components.exposed import Exposed
 from components.external_templates import ExternalTemplates
 from components.pod_surroundings import PodSurroundings
 from components.queues import Queues
@@ -143,6 +145,8 @@ class Waits:
 
     templates: list[ExternalTemplates] = field(default_factory=list)
     surroundings: list[PodSurroundings] = field(default_factory=list)
+    fits: list[ClusterFit] = field(default_factory=list)
+    exposed: list[Exposed] = field(default_factory=list)
     queues: list[Queues] = field(default_factory=list)
     signatures: list[Signatures] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
@@ -164,6 +168,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)
     monkeypatch.setattr(ExternalTemplates, "check", lambda templates: happened.templates.append(templates))
     monkeypatch.setattr(PodSurroundings, "check", lambda surroundings: happened.surroundings.append(surroundings))
+    monkeypatch.setattr(ClusterFit, "check", lambda fit: happened.fits.append(fit))
+    monkeypatch.setattr(Exposed, "check", lambda exposed: happened.exposed.append(exposed))
     monkeypatch.setattr(Queues, "check", lambda queues: happened.queues.append(queues))
     monkeypatch.setattr(Signatures, "check", lambda signatures: happened.signatures.append(signatures))
     monkeypatch.setattr(Signatures, "are_checked", lambda _, event_source: happened.checking.append(event_source))

@@ -99,6 +99,26 @@ def test_nothing_is_said_where_nothing_changes_and_at_a_first_up(check: Check) -
     assert check({}, Unknown("eventBus.monitor is not set"), bus=None) == []
 
 
+def by_another_name(sensor: Manifest, name: str) -> Manifest:
+    other = copy.deepcopy(sensor)
+    other["metadata"]["name"] = name
+    return other
+
+
+def test_a_sensor_by_another_name_loses_what_waits_for_the_old_one(check: Check) -> None:
+    old = by_another_name(NOW[CI], "github-failures")
+    (consumer,) = durable_names(old)
+    live = {name: sensor for name, sensor in NOW.items() if name != CI} | {"github-failures": old}
+    told = f"{CI}: it was github-failures, so nobody reads the consumer of its trigger coderun-triage"
+    waits = JetStream(STREAM, {consumer: 3})
+    assert f"  {told}; 3 deliveries wait there" in refused(check, live, waits)
+    assert f"      github-to-argo:loses: [{CI}]" in refused(check, live, waits)
+    (warning,) = check(live)
+    assert warning.startswith(f"{told}. Nothing waits there now.")
+    (said,) = check(live, waits, loses=[CI])
+    assert said.startswith(f"{told}; 3 deliveries wait there, and the setting loses says that they may be lost")
+
+
 def test_a_changed_filter_is_no_loss_and_nothing_is_said(check: Check) -> None:
     assert check(found=JetStream(STREAM, {QUEUE: 12}), securityWorkflows="codeql", trust="members") == []
     assert check(found=JetStream(STREAM, {QUEUE: 12}), securityEvents=["dependabot_alert"]) == []

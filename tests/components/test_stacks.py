@@ -1,6 +1,7 @@
 """Each committed stack's whole program, on Pulumi mocks."""
 
 import dataclasses
+import json
 
 import pulumi
 import pytest
@@ -13,6 +14,7 @@ from routes import guards
 from routes.manifests import Manifest
 from tests.components.conftest import SECRET, Waits, named, run_stack
 from tests.routes.redelivery import SETTING
+from tests.routes.test_exposure import GATEWAY, INGRESS
 
 TOKENS = {
     "github-to-argo:index:Access",
@@ -80,7 +82,7 @@ def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, wa
     assert engine.monitor is not None
     source = recorder.one("EventSource")
     assert {r.urn for r in recorder.of_kind("Sensor")} <= source.dependencies
-    assert recorder.objects[-1] is source
+    assert {r.kind for r in recorder.objects[recorder.objects.index(source) + 1 :]} <= {"Ingress"}
 
 
 def test_where_a_sensor_does_not_subscribe_the_event_source_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +101,7 @@ def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
 
 def test_preview_waits_for_nothing(waits: Waits) -> None:
     assert run_stack("lab", preview=True).of_kind("EventSource")
-    assert dataclasses.replace(waits, surroundings=[], signatures=[], queues=[]) == Waits()
+    assert dataclasses.replace(waits, fits=[], surroundings=[], exposed=[], signatures=[], queues=[]) == Waits()
 
 
 @pytest.mark.parametrize("stack", stack_names())
@@ -215,7 +217,7 @@ def test_wrong_templates_are_told_before_anything_is_made(monkeypatch: pytest.Mo
 def test_what_the_pods_find_in_the_cluster_and_the_webhooks_secret_are_looked_at(waits: Waits, preview: bool) -> None:
     run_stack("lab", preview=preview)
     settings = [looked.settings for looked in waits.surroundings] + [looked.settings for looked in waits.signatures]
-    assert settings == [read_settings("lab")] * 2
+    assert settings + [fit.settings for fit in waits.fits] == [read_settings("lab")] * 3
 
 
 def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +240,27 @@ def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
     }
     assert len(outputs["sensors"]) == len(ROUTES)
     assert outputs["templates"]["pr-validation"] == ["event", "owner", "repo", "pr", "branch", "taskId"]
+
+
+@pytest.mark.parametrize(("exposure", "kind"), [(INGRESS, "Ingress"), (GATEWAY, "HTTPRoute")])
+def test_the_way_in_is_opened_last_and_github_is_told_its_url(
+    exposure: dict[str, object], kind: str, waits: Waits
+) -> None:
+    recorder = run_stack("lab", exposure=exposure, verdictSeconds=42)
+    route = recorder.one(kind)
+    assert recorder.one("EventSource").urn in route.dependencies
+    assert route.timeouts == "42s"
+    assert recorder.outputs["webhook"]["url"] == "https://webhooks.example.com/events"
+    assert "github-to-argo:index:Exposure" in {r.type for r in recorder.registered}
+    assert [exposed.settings.exposure.kind for exposed in waits.exposed] == [exposure["kind"]]
+
+
+def test_pulumi_waits_until_the_gateway_has_taken_the_route() -> None:
+    wait = run_stack("lab", exposure=GATEWAY).one("HTTPRoute").metadata["annotations"]["pulumi.com/waitFor"]
+    assert json.loads(wait) == [
+        'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True',
+        'jsonpath={.status.parents[0].conditions[?(@.type=="ResolvedRefs")].status}=True',
+    ]
 
 
 def test_a_route_that_is_off_makes_no_sensor(waits: Waits) -> None:

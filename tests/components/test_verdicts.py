@@ -5,12 +5,17 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from cli.stacks import compiled
-from components.verdicts import Verdicts
+from components.verdicts import PLURALS, Verdicts
 from routes.compiler import WAIT_FOR
+from tests.routes.test_compiler import stack
+from tests.routes.test_exposure import GATEWAY
+
+OBJECTS = stack(webhookSecret={"kind": "external", "store": "s", "remoteKey": "k"}, exposure=GATEWAY).objects()
 
 
-def told(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | Exception) -> list[tuple[str, str]]:
+def told(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | Exception, kind: str = "EventBus"
+) -> list[tuple[str, str]]:
     """What is said when the API server answers this for every object."""
 
     def get(*_: object) -> dict[str, Any]:
@@ -19,7 +24,7 @@ def told(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | Exception) ->
         return answer
 
     monkeypatch.setattr(client.CustomObjectsApi, "get_namespaced_custom_object", get)
-    objects = [manifest for manifest in compiled("dev").objects() if manifest["kind"] == "EventBus"]
+    objects = [manifest for manifest in OBJECTS if manifest["kind"] == kind]
     return list(Verdicts(kube_context="x", objects=objects, seconds=60)._look(client.ApiClient()))
 
 
@@ -45,7 +50,13 @@ def test_an_object_that_is_not_there_yet_is_nothing_to_tell(monkeypatch: pytest.
     assert not told(monkeypatch, client.ApiException(status=404))
 
 
+def test_a_gateways_message_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = {"status": {"parents": [conditions(Accepted="False", ResolvedRefs="True")["status"]]}}
+    assert told(monkeypatch, parents, "HTTPRoute") == [
+        ("github-to-argo-webhook", "HTTPRoute github-to-argo-webhook: Accepted is False: Accepted!")
+    ]
+
+
 def test_everything_that_pulumi_waits_for_is_watched() -> None:
-    objects = compiled("dev").objects()
-    waited = {m["kind"] for m in objects if "pulumi.com/waitFor" in m["metadata"].get("annotations", {})}
-    assert waited == set(WAIT_FOR)
+    waited = {m["kind"] for m in OBJECTS if "pulumi.com/waitFor" in m["metadata"].get("annotations", {})}
+    assert waited == set(WAIT_FOR) == set(PLURALS)

@@ -7,7 +7,10 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from routes import issues
 from routes.settings import PROJECT, StackSettings
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_access import resources, served
+from tests.routes.test_exposure import GATEWAY, INGRESS
 
 pytestmark = pytest.mark.lab
 
@@ -153,6 +157,83 @@ def test_pulumi_config_set_overrides(
     for command in (["stack", "init", "dev"], ["config", "set", "--path", f"{PROJECT}:{path}", value]):
         subprocess.run(["pulumi", *command], cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert read(read_settings("dev", tmp_path))
+
+
+GATEWAYS = ("gateway.networking.k8s.io", "v1")
+
+
+@contextmanager
+def gateway(cluster: Cluster) -> Iterator[None]:
+    """The Gateway that GATEWAY names. No controller of one runs here."""
+    core, objects = client.CoreV1Api(cluster.api), client.CustomObjectsApi(cluster.api)
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name="gateways")))
+    listener = {
+        "name": "https",
+        "protocol": "HTTPS",
+        "port": 443,
+        "tls": {"certificateRefs": [{"name": "certificate"}]},
+    }
+    body = {
+        "apiVersion": "/".join(GATEWAYS),
+        "kind": "Gateway",
+        "metadata": {"name": "public"},
+        "spec": {
+            "gatewayClassName": "nobodys",
+            "listeners": [listener | {"allowedRoutes": {"namespaces": {"from": "All"}}}],
+        },
+    }
+    objects.create_namespaced_custom_object(*GATEWAYS, "gateways", "gateways", body)
+    try:
+        yield
+    finally:
+        cluster.delete_namespace("gateways")
+
+
+def say(cluster: Cluster, *verdicts: tuple[str, float]) -> None:
+    """What the Gateway's controller would say of the route, each verdict after so many seconds."""
+    objects = client.CustomObjectsApi(cluster.api)
+    route = (*GATEWAYS, NAMESPACE, "httproutes", "github-to-argo-webhook")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            objects.get_namespaced_custom_object(*route)
+            break
+        except client.ApiException:
+            time.sleep(0.2)
+    for accepted, seconds in verdicts:
+        time.sleep(seconds)
+        conditions = [
+            {
+                "type": name,
+                "status": accepted if name == "Accepted" else "True",
+                "reason": "Said",
+                "message": "what the Gateway says",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+            for name in ("Accepted", "ResolvedRefs")
+        ]
+        parent = {"parentRef": {"name": "public"}, "controllerName": "nobodys.example/own", "conditions": conditions}
+        objects.patch_namespaced_custom_object_status(*route, {"status": {"parents": [parent]}})
+
+
+def test_a_way_in_that_nobody_serves_is_told_at_preview(stack: LabStack) -> None:
+    with pytest.raises(StackFailed, match=r"there is no IngressClass nginx, so nobody would serve the Ingress"):
+        second(exposure=INGRESS).preview()
+    with pytest.raises(StackFailed, match=r"there is no Gateway public in namespace gateways; there are: none"):
+        second(exposure=GATEWAY).preview()
+
+
+def test_up_waits_for_the_gateway_and_tells_its_words(
+    stack: LabStack, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with gateway(cluster):
+        controller = threading.Thread(target=say, args=(cluster, ("False", 0), ("True", 7)), daemon=True)
+        controller.start()
+        result = second(exposure=GATEWAY).up()
+        controller.join(10)
+    assert result.outputs["webhook"]["url"] == "https://webhooks.example.com/events"
+    told = "warning: HTTPRoute github-to-argo-webhook: Accepted is False: what the Gateway says"
+    assert told in capsys.readouterr().out
 
 
 def test_outputs_name_the_webhook_the_sensors_and_the_templates(stack: LabStack) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.build import GB, Caches, _go_binary_name, explain, slots
+from lab.build import GB, Caches, _go_binary_name, copy_definitions, explain, slots
 from lab.tools import TOOLS, read_sources
 
 CACHES = Caches(Path("/go/mod"), Path("/go/build"))
@@ -65,3 +65,15 @@ def test_go_names_a_binary_after_the_last_element_that_is_no_version() -> None:
     assert names["argo-events"] == "cmd"
     assert names["pulumi-resource-kubernetes"] == "pulumi-kubernetes"
     assert names["kubectl"] == "kubectl"
+
+
+def test_definitions_are_taken_from_a_folder_or_are_one_file_and_nothing_else_is(tmp_path: Path) -> None:
+    source, target = tmp_path / "crds", tmp_path / "kept"
+    source.mkdir()
+    for name in ("a.yaml", "b.yaml"):
+        (source / name).write_text("kind: CustomResourceDefinition\n")
+    (source / "kustomization.yaml").write_text("resources: [a.yaml]\n")
+    copy_definitions(source / "b.yaml", target)
+    assert [path.name for path in target.iterdir()] == ["b.yaml"]
+    copy_definitions(source, target)
+    assert sorted(path.name for path in target.iterdir()) == ["a.yaml", "b.yaml"]

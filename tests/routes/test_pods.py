@@ -88,13 +88,46 @@ def test_quantities_are_written_as_the_engine_writes_them_back() -> None:
     }
 
 
+def spread_of(template: Manifest, how: str = "preferred") -> list[Manifest]:
+    """The terms by which a pod is kept away from others."""
+    terms = template["affinity"]["podAntiAffinity"].get(f"{how}DuringSchedulingIgnoredDuringExecution", [])
+    return [term.get("podAffinityTerm", term) for term in terms]
+
+
+def several(**pods: object) -> list[Manifest]:
+    """What makes the pods of an EventSource, of a Sensor and of an EventBus that have two and more."""
+    made = stack(webhook={"replicas": 2}, sensorReplicas=2, eventBus={"kind": "native", "replicas": 3}, pods=pods)
+    sensor = sensors(made)["github-issues-to-implementation"]
+    return [
+        made.event_source["spec"]["template"],
+        sensor["spec"]["template"],
+        made.event_bus["spec"]["jetstream"],
+    ]
+
+
 def test_pods_that_do_the_same_are_kept_on_different_nodes() -> None:
-    assert "affinity" not in stack().event_source["spec"]["template"]
-    several = stack(webhook={"replicas": 2}, eventBus={"kind": "native", "replicas": 3})
-    assert several.event_source["spec"]["replicas"] == 2
-    for template in (several.event_source["spec"]["template"], several.event_bus["spec"]["jetstream"]):
-        (term,) = template["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
-        assert term["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    terms = [spread_of(template) for template in several()]
+    assert [[term["topologyKey"] for term in of_one] for of_one in terms] == [["kubernetes.io/hostname"]] * 3
+    assert [of_one[0]["labelSelector"] for of_one in terms] == [
+        {"matchLabels": {"eventsource-name": "github-es"}},
+        {"matchExpressions": [{"key": "sensor-name", "operator": "In", "values": ["github-issues-to-implementation"]}]},
+        {"matchLabels": {"controller": "eventbus-controller", "eventbus-name": "github"}},
+    ]
+
+
+def test_a_single_pod_is_kept_from_none() -> None:
+    single = stack(sensorReplicas=1, eventBus={"kind": "native", "replicas": 1})
+    for template in (*pod_templates(single), single.event_bus["spec"]["jetstream"]):
+        assert "affinity" not in template
+
+
+def test_pods_are_spread_over_zones_and_as_strictly_as_the_stack_says() -> None:
+    node, zone = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+    for template in several(spread={"zones": "prefer"}):
+        assert [term["topologyKey"] for term in spread_of(template)] == [node, zone]
+    for template in several(spread={"nodes": "require", "zones": "prefer"}):
+        assert [term["topologyKey"] for term in spread_of(template)] == [zone]
+        assert [term["topologyKey"] for term in spread_of(template, "required")] == [node]
 
 
 def test_managed_templates_make_no_pod_that_could_be_refused() -> None:

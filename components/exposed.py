@@ -1,0 +1,83 @@
+"""Who would serve the Ingress or HTTPRoute: looked at before anything is made, at preview too.
+
+Kubernetes takes either where nobody does, and says nothing. A cluster that cannot be asked is Pulumi's to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pulumi
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from components.cluster import connect
+from routes.exposure import class_problems, gateway_problems
+from routes.settings import PROJECT, GatewayExposure, IngressExposure, NoExposure, SecretTls, StackSettings
+
+ANSWER_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """The IngressClass or Gateway that a stack names."""
+
+    settings: StackSettings
+
+    def check(self) -> None:
+        """Warns of what could not be looked at, and of a certificate that is not there yet.
+
+        Raises RunError where GitHub would not get through.
+        """
+        if isinstance(self.settings.exposure, NoExposure):
+            return
+        try:
+            api = connect(self.settings.kube_context)
+            wrong = list(self._problems(api))
+        except (client.ApiException, config.ConfigException, HTTPError) as error:
+            if isinstance(error, client.ApiException) and error.status == 403:
+                pulumi.log.warn(
+                    "no right to read IngressClasses, or the Gateway: whether anybody serves the setting exposure has"
+                    " not been looked at"
+                )
+            return
+        if wrong:
+            raise pulumi.RunError(
+                f"{PROJECT}:exposure: GitHub would not get through in context {self.settings.kube_context}\n\n"
+                + "\n".join(f"  {problem}" for problem in wrong)
+            )
+
+    def _problems(self, api: client.ApiClient) -> Iterator[str]:
+        match self.settings.exposure:
+            case IngressExposure() as chosen:
+                listed = client.NetworkingV1Api(api).list_ingress_class(_request_timeout=ANSWER_SECONDS)
+                classes = {found.metadata.name: found.spec.controller for found in listed.items}
+                yield from class_problems(chosen, self.settings, classes)
+                if isinstance(chosen.tls, SecretTls):
+                    self._certificate(api, chosen.tls.secret)
+            case GatewayExposure() as chosen:
+                yield from self._gateway(api, chosen)
+
+    def _certificate(self, api: client.ApiClient, name: str) -> None:
+        namespace = self.settings.namespace
+        try:
+            client.CoreV1Api(api).read_namespaced_secret(name, namespace, _request_timeout=ANSWER_SECONDS)
+        except client.ApiException as error:
+            if error.status == 404:
+                pulumi.log.warn(
+                    f"there is no Secret {name} in namespace {namespace} yet: until it holds the host's certificate"
+                    " GitHub gets another one, and refuses it"
+                )
+
+    def _gateway(self, api: client.ApiClient, chosen: GatewayExposure) -> Iterator[str]:
+        gateway = chosen.gateway
+        listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
+            "gateway.networking.k8s.io", "v1", gateway.namespace, "gateways", _request_timeout=ANSWER_SECONDS
+        )
+        found = {one["metadata"]["name"]: one["spec"]["listeners"] for one in listed["items"]}
+        if gateway.name in found:
+            yield from gateway_problems(chosen, self.settings.namespace, found[gateway.name])
+        else:
+            there = ", ".join(sorted(found)) or "none"
+            yield f"there is no Gateway {gateway.name} in namespace {gateway.namespace}; there are: {there}"
