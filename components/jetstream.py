@@ -76,7 +76,7 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
             accepted = max(accepted or 0, last) if (last := stream.get("state", {}).get("last_seq")) else accepted
             for consumer in stream.get("consumer_detail") or []:
                 count = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
-                known = _leads(consumer.get("cluster"))
+                known = leads(consumer.get("cluster"))
                 waiting[consumer["name"]] = count if known else waiting.get(consumer["name"])
                 if known and (moment := consumer.get("ack_floor", {}).get("last_active")):
                     done[consumer["name"]] = datetime.fromisoformat(moment)
@@ -108,7 +108,7 @@ def _streams(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield stream
 
 
-def _leads(cluster: Mapping[str, Any] | None) -> bool:
+def leads(cluster: Mapping[str, Any] | None) -> bool:
     """Whether the server that answers leads: it is not among its own peers. The others do not count what waits."""
     if cluster is None:
         return True
