@@ -103,9 +103,10 @@ def _controllers(stack: FaultStack, size: Size) -> None:
 
 def _api_then_nats(stack: FaultStack, size: Size) -> None:
     """NATS once the burst is over, when every Sensor is at a try that fails and has fetched a message more."""
+    servers = stack.servers()
     kill(Layout(), "etcd", "kube-apiserver", seconds=size.api_away)
     time.sleep(size.api_away / 2)
-    kill(Layout(), *stack.servers())
+    kill(Layout(), *servers)
 
 
 def _full(stack: FaultStack, size: Size) -> None:
@@ -272,7 +273,7 @@ def series(rows: Sequence[Row], size: Size, stack: FaultStack) -> dict[str, Verd
     """One row after the other, each once all of the lab runs again; what waits is waited for once, at the end."""
     struck = []
     for row in rows:
-        wait_until(_all_run, f"before {row.name}: not all of the lab runs", seconds=60)
+        wait_until(lambda: _all_run() and stack.takes(), f"before {row.name}: not all runs again", seconds=60)
         struck.append(strike(row, size, stack))
     drained(stack)
     started = stack.started()

@@ -20,6 +20,7 @@ from cli.workflow import DELIVERY
 from lab.host import read_status
 from lab.layout import LAB_ADDRESS, NATS_MONITOR_PORT, NATS_NAMESPACE, NATS_SERVICE, Layout
 from lab.stack import LabStack
+from payloads import Payload
 from routes import FAMILIES
 from routes.compiler import EVENT_BUS, PREFIX
 from routes.consumers import durable_names
@@ -27,6 +28,8 @@ from routes.settings import PROJECT
 from tests.e2e.jetstream_api import request, request_of_native
 from tests.faults import jetstream
 from tests.faults.judging import Started
+
+PING = Payload(event="ping", body={"zen": "Keep it logically awesome."})
 
 RATE = {"limit": 120, "unit": "Minute"}
 """Each Workflow takes its Sensor two requests, of which a stock Sensor makes five a second."""
@@ -92,6 +95,13 @@ class FaultStack:
         if self.own:
             return request_of_native(self.api, self.namespace, EVENT_BUS, subject, body)
         return request(subject, body, account=self.account)
+
+    def takes(self) -> bool:
+        """Whether the EventSource takes a delivery that starts nothing."""
+        try:
+            return self.sender.post(PING).status == 200
+        except HTTPError:
+            return False
 
     def servers(self) -> list[str]:
         """The processes of its NATS, the one that leads the stream first."""
