@@ -15,7 +15,7 @@ from components.jetstream import Unknown
 from routes.settings import StackSettings
 from routes.words import rate_in_words
 
-NUMBERS = ("waiting", "idle", "started", "failed", "rate")
+NUMBERS = ("waiting", "oldest", "idle", "started", "failed", "rate")
 
 
 def screen(status: Status, settings: StackSettings) -> RenderableType:
@@ -35,6 +35,8 @@ def as_json(status: Status) -> dict[str, Any]:
                 "pods": _pods_of(one.pods),
                 "waiting": _number(one.waiting),
                 "waitingUnknown": _reason(one.waiting),
+                "oldestSeconds": round(one.oldest.total_seconds()) if one.oldest else None,
+                "oldestExact": one.exact if one.oldest else None,
                 "idleSeconds": round(one.idle.total_seconds()) if one.idle else None,
                 "standsStill": one.stands_still,
                 "started": one.started,
@@ -74,6 +76,7 @@ def _routes(status: Status) -> Table:
             one.route.sensor,
             Text(_pods(one.pods), "red" if one.pods.down else ""),
             Text("?" if isinstance(one.waiting, Unknown) else f"{one.waiting:,}", "red" if one.stands_still else ""),
+            _oldest(one),
             Text(_since(one), "red" if one.stands_still else ""),
             f"{one.started:,}",
             f"{one.failed:,}",
@@ -120,6 +123,13 @@ def _since(one: RouteStatus) -> str:
     if not one.waiting or isinstance(one.waiting, Unknown) or one.idle is None:
         return ""
     return in_words(max(0, round(one.idle.total_seconds())))
+
+
+def _oldest(one: RouteStatus) -> str:
+    """How long the oldest that waits has waited; "<" where JetStream tells no more than that of another route."""
+    if one.oldest is None:
+        return ""
+    return f"{'' if one.exact else '< '}{in_words(round(one.oldest.total_seconds()))}"
 
 
 def _pods_of(pods: Pods) -> dict[str, int]:

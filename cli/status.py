@@ -43,8 +43,9 @@ class Pods:
 class RouteStatus:
     """One route. `waiting`: deliveries that its Sensor has not acknowledged; Unknown where JetStream cannot be asked.
 
-    `idle` is how long it has acknowledged none. `phases` counts its Workflows that are kept; `recent`, those that were
-    created within one unit of its rate.
+    `oldest` is how long the oldest of these has waited, at most where not `exact`. `idle` is how long it has
+    acknowledged none. `phases` counts its Workflows that are kept; `recent`, those that were created within one unit of
+    its rate.
     """
 
     route: Route
@@ -55,6 +56,8 @@ class RouteStatus:
     phases: Mapping[str, int]
     recent: int
     failure: str = ""
+    oldest: timedelta | None = None
+    exact: bool = False
 
     @property
     def started(self) -> int:
@@ -151,11 +154,13 @@ def _route(
     (sensor,) = (s for s in stack.all_sensors() if s["metadata"]["name"] == route.sensor)
     (consumer,) = durable_names(sensor)
     waiting: int | Unknown
+    done = oldest = None
     if isinstance(jetstream, Unknown):
-        waiting, done = jetstream, None
+        waiting = jetstream
     else:
         count, done = jetstream.waiting.get(consumer), jetstream.done.get(consumer)
         waiting = Unknown("its consumer is not there, or its leader did not answer") if count is None else count
+        oldest = jetstream.oldest if count else None
     rate = settings.rate(route)
     unit = timedelta(seconds=rate.seconds if rate else 60)
     failed = [workflow for workflow in workflows if _phase(workflow) in ("Failed", "Error")]
@@ -168,6 +173,8 @@ def _route(
         phases=Counter(map(_phase, workflows)),
         recent=sum(now - _created(workflow) <= unit for workflow in workflows),
         failure=_words(cluster, max(failed, key=_created)) if failed else "",
+        oldest=max(now - oldest, timedelta()) if oldest else None,
+        exact=not isinstance(jetstream, Unknown) and consumer in jetstream.at_oldest,
     )
 
 

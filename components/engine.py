@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pulumi
@@ -42,18 +44,26 @@ class Engine:
         """
         api = self._api()
         found: JetStream | Unknown = Unknown()
+        saved: dict[str, float] = {}
 
         def missing() -> Iterator[str]:
             nonlocal found
             found = look(api, self.monitor)
             if isinstance(found, Silent):
                 found = JetStream(None, {})
+            if isinstance(found, JetStream):
+                now = time.monotonic()
+                for name, age in found.saved.items():
+                    saved[name] = max(saved.get(name, -math.inf), now - age.total_seconds())
             for sensor in sensors:
                 name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
+                log = f"see: kubectl -n {namespace} logs -l sensor-name={name}"
                 if not _runs_as_applied(api, sensor):
                     yield _not_running(api, sensor)
-                elif not isinstance(found, Unknown) and not durable_names(sensor) <= found.waiting.keys():
-                    yield f"{name}: its consumer is not there; see: kubectl -n {namespace} logs -l sensor-name={name}"
+                elif isinstance(found, JetStream) and not durable_names(sensor) <= found.waiting.keys():
+                    yield f"{name}: its consumer is not there; {log}"
+                elif isinstance(found, JetStream) and not saved.get(name, -math.inf) >= _started(api, sensor) - CLOCKS:
+                    yield f"{name}: its consumer may be one that it deletes when it starts, and it has not yet; {log}"
 
         self._wait(
             missing,
@@ -107,6 +117,28 @@ def _deployments(api: client.ApiClient, manifest: Manifest) -> list[Any]:
         raise pulumi.RunError(f"cannot see whether {name} runs: list deployments: {error.reason}") from None
     found: list[Any] = listed.items
     return found
+
+
+CLOCKS = 2.0
+"""Seconds: the clocks of nodes, API server and NATS count whole ones, and none is compared with another."""
+
+
+def _started(api: client.ApiClient, sensor: Manifest) -> float:
+    """When the first of a Sensor's pods started, by our own monotonic clock: only they can have written since.
+
+    One of them leads, and writes down what it is once it does.
+    """
+    name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
+    try:
+        listed, _, headers = client.CoreV1Api(api).list_namespaced_pod_with_http_info(
+            namespace, label_selector=f"{DEPLOYED['Sensor'][0]}={name}"
+        )
+    except client.ApiException as error:
+        raise pulumi.RunError(f"cannot see when {name} started: list pods: {error.reason}") from None
+    now = parsedate_to_datetime(headers["Date"])
+    running = [status.state.running for pod in listed.items for status in pod.status.container_statuses or []]
+    ages = [(now - one.started_at).total_seconds() for one in running if one]
+    return time.monotonic() - max(ages, default=-math.inf)
 
 
 def _runs_as_applied(api: client.ApiClient, manifest: Manifest) -> bool:

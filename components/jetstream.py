@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kubernetes import client
@@ -18,6 +18,9 @@ from routes.streams import STREAM
 ANSWER_SECONDS = 10
 SERVERS_ASKED = 20
 """How often a cluster of NATS is asked: the Service leads to any server, and only a consumer's leader knows."""
+
+
+_STORE = "KV_"
 
 
 class Unknown(str):
@@ -34,12 +37,21 @@ class JetStream:
 
     A delivery waits that a Sensor has not acknowledged. None: the server that knows did not answer. `accepted` is how
     many deliveries the stream has ever taken; `done`, when each consumer's last one was acknowledged.
+
+    `oldest` is when the first delivery was taken that the stream still has. The consumers `at_oldest` wait for it; what
+    waits for the others is younger, by how much JetStream does not tell.
+
+    `saved` is how long ago each Sensor last wrote down what it is, which it does when it starts, after it has deleted
+    the consumers that are no longer its own.
     """
 
     config: Mapping[str, Any] | None
     waiting: Mapping[str, int | None]
     accepted: int | None = None
     done: Mapping[str, datetime] = field(default_factory=dict)
+    oldest: datetime | None = None
+    at_oldest: frozenset[str] = frozenset()
+    saved: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 def monitor_of(settings: StackSettings) -> Monitor | None:
@@ -66,23 +78,33 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
     waiting: dict[str, int | None] = {}
     accepted: int | None = None
     done: dict[str, datetime] = {}
+    floors: dict[str, int] = {}
+    first: tuple[int, datetime] | None = None
+    saved: dict[str, timedelta] = {}
     for _ in range(SERVERS_ASKED):
         answer = _ask(api, monitor)
         if isinstance(answer, Unknown):
             return answer
-        streams = list(_streams(answer))
+        saved |= _saved(answer)
+        streams = [stream for stream in _streams(answer) if stream["name"] == STREAM]
         for stream in streams:
-            config = stream.get("config", config)
-            accepted = max(accepted or 0, last) if (last := stream.get("state", {}).get("last_seq")) else accepted
+            config, state = stream.get("config", config), stream.get("state", {})
+            accepted = max(accepted or 0, last) if (last := state.get("last_seq")) else accepted
+            if leads(stream.get("cluster")) and state.get("messages"):
+                first = state["first_seq"], datetime.fromisoformat(state["first_ts"])
             for consumer in stream.get("consumer_detail") or []:
                 count = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
-                known = _leads(consumer.get("cluster"))
+                known = leads(consumer.get("cluster"))
                 waiting[consumer["name"]] = count if known else waiting.get(consumer["name"])
-                if known and (moment := consumer.get("ack_floor", {}).get("last_active")):
-                    done[consumer["name"]] = datetime.fromisoformat(moment)
+                if known and (floor := consumer.get("ack_floor", {})):
+                    floors[consumer["name"]] = floor.get("stream_seq", 0)
+                    if moment := floor.get("last_active"):
+                        done[consumer["name"]] = datetime.fromisoformat(moment)
         if "meta_cluster" not in answer or (streams and None not in waiting.values()):
             break
-    return JetStream(config, waiting, accepted, done)
+    number, oldest = first or (0, None)
+    at_oldest = frozenset(name for name, floor in floors.items() if waiting[name] and floor < number)
+    return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved)
 
 
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:
@@ -103,12 +125,18 @@ def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:
 
 def _streams(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for account in answer.get("account_details", []):
-        for stream in account.get("stream_detail", []):
-            if stream["name"] == STREAM:
-                yield stream
+        yield from account.get("stream_detail", [])
 
 
-def _leads(cluster: Mapping[str, Any] | None) -> bool:
+def _saved(answer: Mapping[str, Any]) -> Iterator[tuple[str, timedelta]]:
+    """By Sensor, whose key-value store is a stream of this name, by the server's own clock."""
+    for stream in _streams(answer):
+        if stream["name"].startswith(_STORE) and stream["state"]["messages"]:
+            age = datetime.fromisoformat(answer["now"]) - datetime.fromisoformat(stream["state"]["last_ts"])
+            yield stream["name"].removeprefix(_STORE), age
+
+
+def leads(cluster: Mapping[str, Any] | None) -> bool:
     """Whether the server that answers leads: it is not among its own peers. The others do not count what waits."""
     if cluster is None:
         return True

@@ -173,7 +173,8 @@ def _status_table(processes: list[dict[str, Any]], layout: Layout, width: int) -
         name = process["name"]
         log = layout.log(name)
         if process["kind"] == "pod":
-            name = name.rsplit("-", 2)[0]  # its Deployment
+            stable = layout.log(f"pod-{name}")
+            name = name if stable.is_file() else name.rsplit("-", 2)[0]  # its Deployment
             log = layout.log(f"pod-{name}")
         up = _duration(time.time() - process["since"]) if process["state"] == "running" else process["state"]
         error = escape((process["reason"] or last_error(log))[: max(20, width - 95)])

@@ -18,7 +18,10 @@ _CAPABILITIES_V3 = 0x20080522
 
 @dataclass(frozen=True)
 class Confinement:
-    """What a security context asks for. `user` and `group` None: as the lab itself runs. `writable`: its emptyDirs."""
+    """What a security context asks for. `user` and `group` None: as the lab itself runs. `writable`: its emptyDirs.
+
+    `fs_group`: the group of its persistent volumes.
+    """
 
     user: int | None = None
     group: int | None = None
@@ -26,6 +29,7 @@ class Confinement:
     no_new_privileges: bool = False
     no_capabilities: bool = False
     writable: tuple[str, ...] = ()
+    fs_group: int | None = None
 
 
 def argv(network: str, root: str, confinement: Confinement, command: list[str]) -> list[str]:
@@ -68,7 +72,7 @@ def _give_up(confinement: Confinement, capabilities: int) -> None:
             _call("prctl", _BOUNDING_DROP, capability, 0, 0, 0)
         _call("prctl", _AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
     if confinement.user is not None:
-        os.setgroups([])
+        os.setgroups([] if confinement.fs_group is None else [confinement.fs_group])
         os.setgid(confinement.group or 0)
         os.setuid(confinement.user)
     if confinement.no_capabilities:

@@ -37,8 +37,17 @@ _CONTROLLERS = (
     "disruption-controller",
     "garbage-collector-controller",
     "namespace-controller",
+    "persistentvolumeclaim-protection-controller",
     "serviceaccount-controller",
+    "statefulset-controller",
 )
+
+NATS_IMAGE = "lab.local/nats-server"
+LEFT_OUT = "lab.local/left-out"
+"""The image of the two containers beside each server of a native EventBus: the Go modules of neither can be had.
+
+Without the reloader a changed configuration waits for a new pod; without the exporter nothing listens on port 7777.
+"""
 
 _CONTROLLER_CONFIG = {
     "eventBus": {
@@ -49,10 +58,10 @@ _CONTROLLER_CONFIG = {
             "retention: 0\ndiscard: 0\n",
             "versions": [
                 {
-                    "version": "latest",
-                    "natsImage": "none",
-                    "metricsExporterImage": "none",
-                    "configReloaderImage": "none",
+                    "version": "2.10.29",
+                    "natsImage": NATS_IMAGE,
+                    "metricsExporterImage": LEFT_OUT,
+                    "configReloaderImage": LEFT_OUT,
                     "startCommand": "/nats-server",
                 }
             ],
@@ -68,9 +77,9 @@ def argo_events_image(layout: Layout) -> str:
         return f"lab.local/argo-events@sha256:{hashlib.file_digest(binary, 'sha256').hexdigest()}"
 
 
-def images(layout: Layout) -> dict[str, str]:
-    """Container image -> binary: all that the lab can run as a pod."""
-    return {argo_events_image(layout): "argo-events"}
+def images(layout: Layout) -> dict[str, str | None]:
+    """Container image -> binary: all that the lab can run in a pod; None: it leaves that container out."""
+    return {argo_events_image(layout): "argo-events", NATS_IMAGE: "nats-server-2.10", LEFT_OUT: None}
 
 
 def _private(path: Path, text: str) -> None:

@@ -55,6 +55,10 @@ class Layout:
     def data(self) -> Path:
         return self.state / "data"
 
+    def volume(self, claim: str = "") -> Path:
+        """What a PersistentVolumeClaim of this uid holds; without one, the folder of these."""
+        return self.data / "volumes" / claim
+
     @property
     def logs(self) -> Path:
         return self.state / "logs"

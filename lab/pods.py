@@ -1,8 +1,13 @@
-"""The kubelet's job: every Deployment of the cluster, in any namespace, as processes."""
+"""The kubelet's job: the pods of every Deployment and StatefulSet of the cluster, in any namespace, as processes.
+
+The Pods of StatefulSets and their claims are Kubernetes' own controller's; those of Deployments are made here.
+Lifecycle hooks, liveness probes and containers without a binary are left out.
+"""
 
 import base64
 import dataclasses
 import functools
+import os
 import shutil
 import threading
 import time
@@ -19,9 +24,10 @@ from lab.errors import LabError
 from lab.layout import API_PORT, LAB_ADDRESS, Layout, search_path
 from lab.network import PodNetwork
 from lab.podspec import File, Pod
+from lab.probes import Readiness
 from lab.process import Command, Process
 from lab.roots import Root
-from lab.services import Backend, Services
+from lab.services import Backend, Services, hosts
 
 Json = dict[str, Any]
 
@@ -39,6 +45,7 @@ _GIVEN = {
 _DEPLOYMENTS = "/apis/apps/v1/deployments"
 _SERVICES = "/api/v1/services"
 _PODS = "/api/v1/pods"
+_CLAIMS = "/api/v1/persistentvolumeclaims"
 
 
 class RunningPod:
@@ -51,28 +58,38 @@ class RunningPod:
         binary: Path,
         cluster: Cluster,
         layout: Layout,
+        hosts: Callable[[], str],
         changed: Callable[[], None],
     ) -> None:
         self.pod = pod
         self.network = PodNetwork(number)
         self._binary = binary
         self._cluster = cluster
-        self._ca = layout.certs / "apiserver.crt"
+        self._layout = layout
+        self._hosts = hosts
         self._root = Root(f"{number}-{pod.key}")
         self._prepared = False
         self._said: tuple[object, ...] = ()
-        self.announced = False
+        self.announced = bool(pod.uid)
         """Whether its Pod object has been created."""
         self.stopping = False
-        log, away = layout.log(f"pod-{pod.namespace}.{pod.deployment}"), functools.partial(stays_away, layout, pod.key)
+        log, away = layout.log(f"pod-{pod.namespace}.{pod.workload}"), functools.partial(stays_away, layout, pod.key)
         self.process = Process(pod.key, self._command, log, changed, away)
+        startup, readiness = (podspec.probe(pod, kind) for kind in ("startupProbe", "readinessProbe"))
+        self._readiness = Readiness(self.process, self.network.address, startup, readiness, changed)
+
+    @property
+    def ready(self) -> bool:
+        return self._readiness.ready
 
     def start(self) -> None:
         self.process.start()
+        self._readiness.watch()
 
     def stop(self, done: Callable[[], None]) -> None:
         """End it in the background and call `done` when nothing of it is left."""
         self.stopping = True
+        self._readiness.stop()
 
         def end() -> None:
             self.process.stop(self.pod.grace)
@@ -88,10 +105,10 @@ class RunningPod:
         process = self.process
         running = process.running and process.since is not None
         since = _rfc3339(process.since) if running and process.since is not None else None
-        said = (since, process.restarts, process.reason)
+        said = (since, self.ready, process.restarts, process.reason)
         if not self.announced or self.stopping or said == self._said:
             return
-        status = podspec.pod_status(self.pod, self.network.address, since, process.restarts, process.reason)
+        status = podspec.pod_status(self.pod, self.network.address, since, self.ready, process.restarts, process.reason)
         try:
             self._cluster.merge(f"{self._path}/status", {"status": status})
         except ApiError as error:
@@ -112,6 +129,8 @@ class RunningPod:
         self.announced = True
 
     def _withdraw(self) -> None:
+        if self.pod.uid:
+            return  # its successor has the same name
         try:
             self._cluster.delete(self._path)
         except ApiError:
@@ -122,16 +141,27 @@ class RunningPod:
         if self.process.running:
             self._write(podspec.mounted_files(self.pod, self._read))
 
+    def refresh_hosts(self) -> None:
+        """Bring its /etc/hosts up to date."""
+        if self.process.running and not self.stopping:
+            self._write_hosts()
+
+    def _write_hosts(self) -> None:
+        self._root.write("/etc/hosts", self._hosts().encode())
+
     def _command(self) -> Command:
         """What to run now, with its files written. Raises LabError for what is not there yet."""
         try:
+            confinement = _within_reach(podspec.confinement(self.pod))
             if not self._prepared:
+                claims = {path: self._volume(claim, confinement) for path, claim in podspec.claims(self.pod).items()}
                 self._root.create(self._binary)
+                for path, volume in claims.items():
+                    self._root.mount(volume, path)
                 self.network.create()
                 self._prepared = True
             if not self.announced:
                 self._announce()
-            confinement = _within_reach(podspec.confinement(self.pod))
             for folder in podspec.empty_folders(self.pod):
                 self._root.inside(folder).mkdir(parents=True, exist_ok=True)
             for folder in confinement.writable:
@@ -143,12 +173,27 @@ class RunningPod:
         except OSError as error:
             raise LabError(f"its root cannot be made: {error}") from error
         self._write(files)
+        self._write_hosts()
         command = [f"/bin/{self._binary.name}", *podspec.arguments(self.pod, env)]
         return Command(confined.argv(self.network.path, str(self._root.path), confinement, command), env)
 
     def _write(self, files: list[File]) -> None:
         for file in files:
             self._root.write(file.path, file.content, file.mode, file.owner)
+
+    def _volume(self, claim: str, confinement: Confinement) -> Path:
+        """The folder of a PersistentVolumeClaim, made for its first pod, and kept as long as the claim is."""
+        path = namespaced("api/v1", self.pod.namespace, "persistentvolumeclaims", claim)
+        found = self._cluster.get(path)
+        folder = self._layout.volume(found["metadata"]["uid"])
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            if confinement.user is not None and confinement.fs_group is not None:
+                os.chown(folder, -1, confinement.fs_group)
+                folder.chmod(0o2775)
+            status = {"phase": "Bound", "capacity": found["spec"]["resources"]["requests"]}
+            self._cluster.merge(f"{path}/status", {"status": status})
+        return folder
 
     def _token_files(self, user: int | None) -> list[File]:
         """The service account's token, which `user` may read, and what belongs to it."""
@@ -163,7 +208,7 @@ class RunningPod:
         token = self._cluster.create(f"{account_path}/token", request)["status"]["token"]
         return [
             File(f"{TOKEN_FOLDER}/token", token.encode(), 0o600, user),
-            File(f"{TOKEN_FOLDER}/ca.crt", self._ca.read_bytes()),
+            File(f"{TOKEN_FOLDER}/ca.crt", (self._layout.certs / "apiserver.crt").read_bytes()),
             File(f"{TOKEN_FOLDER}/namespace", self.pod.namespace.encode()),
         ]
 
@@ -200,13 +245,13 @@ def find_nsenter() -> str:
 
 
 class Pods:
-    """Runs the Deployments: one look compares what is wanted with what runs, and moves towards it."""
+    """Runs all pods: one look compares what is wanted with what runs, and moves towards it."""
 
     def __init__(
         self,
         cluster: Cluster,
         layout: Layout,
-        images: Mapping[str, str],
+        images: Mapping[str, str | None],
         log: Callable[[str], None],
         changed: Callable[[], None],
     ) -> None:
@@ -216,6 +261,7 @@ class Pods:
         self._log = log
         self._changed = changed
         self._services = Services(cluster, log)
+        self._hosts = ""
         self._wake = threading.Event()
         self._running: dict[str, RunningPod] = {}
         self._number = 0
@@ -268,47 +314,59 @@ class Pods:
                 running.refresh_volumes()
             except LabError as error:
                 self._log(f"{running.pod.key}: {error}")
-
-    def _stop_deleted(self) -> None:
-        """A Pod that someone deleted ends here; its Deployment then gets a new one."""
-        announced = [running for running in list(self._running.values()) if running.announced]
-        if not announced:
-            return
-        there = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in self._cluster.list(_PODS)}
-        for running in announced:
-            if (running.pod.namespace, running.pod.name) not in there:
-                self._stop(running)
+        folder = self._layout.volume()
+        kept = list(folder.iterdir()) if folder.is_dir() else []
+        claims = {item["metadata"]["uid"] for item in self._cluster.list(_CLAIMS)} if kept else set()
+        for volume in kept:
+            if volume.name not in claims:
+                shutil.rmtree(volume, ignore_errors=True)
 
     def _look(self) -> None:
-        self._stop_deleted()
-        deployments = self._cluster.list(_DEPLOYMENTS)
+        announced = [running for running in list(self._running.values()) if running.announced]
+        found, deployments = self._cluster.list(_PODS), self._cluster.list(_DEPLOYMENTS)
+        services = self._cluster.list(_SERVICES)
+        self._stop_deleted(announced, found)
         owners = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in deployments}
         for running in list(self._running.values()):
-            if (running.pod.namespace, running.pod.deployment) not in owners:
+            if not running.pod.uid and (running.pod.namespace, running.pod.workload) not in owners:
                 self._stop(running)
-        for deployment in deployments:
-            reason = self._serve(deployment)
+        fresh: list[RunningPod] = []
+        reasons = [self._serve(deployment, fresh) for deployment in deployments]
+        self._serve_stateful(found, fresh)
+        self._hosts = hosts(services, self._backends())
+        for running in fresh:
+            running.start()
+        for deployment, reason in zip(deployments, reasons, strict=True):
             self._report(deployment, reason)
         for running in list(self._running.values()):
             running.report()
-        backends = [
-            Backend(running.pod, running.network)
-            for running in list(self._running.values())
-            if running.process.running and not running.stopping
-        ]
-        backends.sort(key=lambda backend: -backend.network.number)
-        self._services.reconcile(self._cluster.list(_SERVICES), backends)
+            running.refresh_hosts()
+        self._services.reconcile(services, self._backends())
+
+    def _stop_deleted(self, announced: list[RunningPod], found: list[Json]) -> None:
+        """A Pod that someone deleted ends here; its Deployment or StatefulSet then gets a new one."""
+        there = {(pod["metadata"]["namespace"], pod["metadata"]["name"]): pod["metadata"]["uid"] for pod in found}
+        for running in announced:
+            uid = there.get((running.pod.namespace, running.pod.name))
+            if uid is None or running.pod.uid not in ("", uid):
+                self._stop(running)
+
+    def _backends(self) -> list[Backend]:
+        """Those that answer for a Service first."""
+        running = [running for running in list(self._running.values()) if not running.stopping]
+        running.sort(key=lambda one: -one.network.number)
+        return [Backend(one.pod, one.network, one.ready) for one in running]
 
     def _of(self, deployment: Json) -> list[RunningPod]:
         owner = (deployment["metadata"]["namespace"], deployment["metadata"]["name"])
         return [
             running
             for running in list(self._running.values())
-            if (running.pod.namespace, running.pod.deployment) == owner
+            if not running.pod.uid and (running.pod.namespace, running.pod.workload) == owner
         ]
 
-    def _serve(self, deployment: Json) -> str:
-        """Start and stop this Deployment's pods; says why one cannot run."""
+    def _serve(self, deployment: Json, fresh: list[RunningPod]) -> str:
+        """Stop this Deployment's old pods and add its new ones to `fresh`; says why one cannot run."""
         wanted = {pod.key: pod for pod in podspec.pods_of(deployment)}
         present = self._of(deployment)
         old = [running for running in present if running.pod.key not in wanted]
@@ -322,20 +380,31 @@ class Pods:
             if key in self._running:
                 continue
             try:
-                binary = self._binary(pod)
+                fresh.append(self._add(pod))
             except LabError as error:
                 return str(error)
-            self._number += 1
-            running = RunningPod(pod, self._number, binary, self._cluster, self._layout, self._nudge)
-            self._running[key] = running
-            running.start()
         return next((running.process.reason for running in self._of(deployment) if running.process.reason), "")
 
-    def _binary(self, pod: Pod) -> Path:
+    def _serve_stateful(self, found: list[Json], fresh: list[RunningPod]) -> None:
+        """Add the new Pods of StatefulSets. One whose name an older one still has waits until that has ended."""
+        left_out = [image for image, binary in self._images.items() if binary is None]
+        for pod in podspec.pods_of_stateful_sets(found, left_out):
+            try:
+                if pod.key not in self._running:
+                    fresh.append(self._add(pod))
+            except LabError as error:
+                self._log(f"{pod.key}: {error}")
+
+    def _add(self, pod: Pod) -> RunningPod:
+        """Not yet started. Raises LabError for an image that is none of the lab's."""
         name = self._images.get(pod.image)
         if name is None:
             raise LabError(f"image {pod.image!r}: the lab has no binary for it, only for {', '.join(self._images)}")
-        return self._layout.bin / name
+        self._number += 1
+        binary = self._layout.bin / name
+        running = RunningPod(pod, self._number, binary, self._cluster, self._layout, lambda: self._hosts, self._nudge)
+        self._running[pod.key] = running
+        return running
 
     def _stop(self, running: RunningPod) -> None:
         if running.stopping:

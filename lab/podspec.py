@@ -1,9 +1,9 @@
-"""From a Deployment to the processes it asks for. Pure: no cluster, no processes."""
+"""From a Deployment, or a StatefulSet's Pod, to the processes it asks for. Pure: no cluster, no processes."""
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,25 @@ Json = dict[str, Any]
 ReadKeys = Callable[[str, str, str], "dict[str, bytes] | None"]
 """(kind, namespace, name) -> the keys of a Secret or ConfigMap, None where there is none."""
 
-_VOLUME_KINDS = ("secret", "configMap", "emptyDir")
+_FILES = {"secret": "Secret", "configMap": "ConfigMap"}
+_VOLUME_KINDS = (*_FILES, "projected", "emptyDir", "persistentVolumeClaim")
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One process that a Deployment wants; its name changes whenever its template does."""
+    """One process that a Deployment wants, whose name changes whenever its template does; or a StatefulSet's Pod."""
 
     name: str
     namespace: str
-    deployment: str
+    workload: str
+    """The Deployment; of a StatefulSet's Pod, which keeps its name, that name."""
     owner: str
-    """The Deployment's uid."""
+    """The uid of the Deployment or StatefulSet."""
     template: Json
+    uid: str = ""
+    """Of a StatefulSet's Pod, which Kubernetes' own controller makes; those of Deployments are the lab's."""
+    left_out: tuple[str, ...] = ()
+    """Its containers that the lab does not run."""
 
     @property
     def key(self) -> str:
@@ -46,7 +52,7 @@ class Pod:
     def container(self) -> Json:
         containers: list[Json] = self.spec["containers"]
         if len(containers) != 1 or self.spec.get("initContainers"):
-            raise LabError("the lab runs pods of one container, without init containers")
+            raise LabError("the lab runs one container of a pod, without init containers")
         return containers[0]
 
     @property
@@ -87,9 +93,62 @@ def pods_of(deployment: Json) -> list[Pod]:
     ]
 
 
+def pods_of_stateful_sets(found: list[Json], left_out: Collection[str]) -> list[Pod]:
+    """Those of the API server's Pods that StatefulSets own, without the containers of the images `left_out`."""
+    return [_stateful(pod, owner["uid"], left_out) for pod in found if (owner := _stateful_set(pod))]
+
+
+def _stateful_set(found: Json) -> Json | None:
+    owners: list[Json] = found["metadata"].get("ownerReferences") or []
+    return next((owner for owner in owners if owner["kind"] == "StatefulSet" and owner.get("controller")), None)
+
+
+def _stateful(found: Json, owner: str, left_out: Collection[str]) -> Pod:
+    meta, containers = found["metadata"], found["spec"]["containers"]
+    runs = [container for container in containers if container["image"] not in left_out]
+    return Pod(
+        meta["name"],
+        meta["namespace"],
+        meta["name"],
+        owner,
+        {"metadata": meta, "spec": found["spec"] | {"containers": runs}},
+        meta["uid"],
+        tuple(container["name"] for container in containers if container not in runs),
+    )
+
+
 def starts_before_it_stops(deployment: Json) -> bool:
     """RollingUpdate (the default) brings new pods up first; Recreate ends the old ones first."""
     return (deployment["spec"].get("strategy") or {}).get("type") != "Recreate"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An HTTP GET that says whether a container is ready: in seconds, and how many failures in a row count."""
+
+    path: str
+    port: int
+    delay: float
+    period: float
+    timeout: float
+    failures: int
+
+
+def probe(pod: Pod, kind: str) -> Probe | None:
+    """The container's `startupProbe` or `readinessProbe`. Raises LabError for one that is no HTTP GET."""
+    found = pod.container.get(kind)
+    if not found:
+        return None
+    if "httpGet" not in found:
+        raise LabError(f"the lab knows HTTP probes, not this {kind}: {sorted(found)}")
+    return Probe(
+        found["httpGet"].get("path", "/"),
+        int(found["httpGet"]["port"]),
+        found.get("initialDelaySeconds", 0),
+        found.get("periodSeconds", 10),
+        found.get("timeoutSeconds", 1),
+        found.get("failureThreshold", 3),
+    )
 
 
 @dataclass(frozen=True)
@@ -191,20 +250,49 @@ def arguments(pod: Pod, env: Mapping[str, str]) -> list[str]:
     return [expand(text, env) for text in [*command, *(pod.container.get("args") or [])]]
 
 
-def mounted_files(pod: Pod, read: ReadKeys) -> list[File]:
-    """The files of the container's Secret and ConfigMap volumes, at their mount paths.
+def _mounts(pod: Pod) -> Iterator[tuple[Json, str, Json]]:
+    """Each of the container's mounts, with the kind of its volume and what is said of it.
 
-    Raises LabError for a volume that is missing or of a kind the lab does not know.
+    Raises LabError for a kind that the lab does not know.
     """
     volumes = {volume["name"]: volume for volume in pod.spec.get("volumes") or []}
-    files: list[File] = []
     for mount in pod.container.get("volumeMounts") or []:
         volume = volumes[mount["name"]]
         kind = next((kind for kind in _VOLUME_KINDS if kind in volume), None)
         if kind is None:
             raise LabError(f"the lab does not know the kind of volume {mount['name']!r}: {sorted(volume)}")
-        if kind != "emptyDir":
-            files += _files_of(volume[kind], "Secret" if kind == "secret" else "ConfigMap", mount, pod, read)
+        yield mount, kind, volume[kind]
+
+
+def claims(pod: Pod) -> dict[str, str]:
+    """The PersistentVolumeClaim at each mount path that is one's."""
+    return {
+        mount["mountPath"]: source["claimName"]
+        for mount, kind, source in _mounts(pod)
+        if kind == "persistentVolumeClaim"
+    }
+
+
+def fs_group(pod: Pod) -> int | None:
+    """Whose its persistent volumes are."""
+    group: int | None = (pod.spec.get("securityContext") or {}).get("fsGroup")
+    return group
+
+
+def mounted_files(pod: Pod, read: ReadKeys) -> list[File]:
+    """The files of the container's Secret, ConfigMap and projected volumes, at their mount paths.
+
+    Raises LabError for a volume that is missing or of a kind the lab does not know.
+    """
+    files: list[File] = []
+    for mount, kind, volume in _mounts(pod):
+        sources = volume["sources"] if kind == "projected" else [{kind: volume}]
+        for source in sources:
+            ((held, keys),) = source.items()
+            if held in _FILES:
+                files += _files_of(keys, _FILES[held], mount, pod, read)
+            elif kind == "projected":
+                raise LabError(f"the lab does not know {held} in the projected volume {mount['name']!r}")
     return files
 
 
@@ -233,7 +321,7 @@ def empty_folders(pod: Pod) -> list[str]:
 def confinement(pod: Pod) -> Confinement:
     """What the container's security context, and the pod's under it, ask for; emptyDirs stay writable.
 
-    Seccomp profiles, fsGroup and what only a scheduler reads are not honoured. Raises LabError, as a kubelet would, for
+    Seccomp profiles and what only a scheduler reads are not honoured. Raises LabError, as a kubelet would, for
     a root that runAsNonRoot forbids, and for capabilities that the lab cannot give or take one by one.
     """
     of_container = pod.container.get("securityContext") or {}
@@ -252,6 +340,7 @@ def confinement(pod: Pod) -> Confinement:
         no_new_privileges=asked.get("allowPrivilegeEscalation") is False,
         no_capabilities=capabilities.get("drop") == ["ALL"],
         writable=tuple(mount["mountPath"] for mount in mounts if mount["name"] in empty),
+        fs_group=fs_group(pod),
     )
 
 
@@ -275,7 +364,7 @@ def pod_object(pod: Pod) -> Json:
     owner = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "name": pod.deployment,
+        "name": pod.workload,
         "uid": pod.owner,
         "controller": True,
     }
@@ -293,26 +382,33 @@ def pod_object(pod: Pod) -> Json:
     }
 
 
-def pod_status(pod: Pod, address: str, since: str | None, restarts: int, reason: str) -> Json:
+def pod_status(pod: Pod, address: str, since: str | None, ready: bool, restarts: int, reason: str) -> Json:
     """A Pod's status; `since` (RFC 3339) is when its process started, None while it does not run."""
     state: Json = {"running": {"startedAt": since}} if since else {"waiting": {"reason": "Lab", "message": reason}}
     container = {
         "name": pod.container["name"],
         "image": pod.image,
         "imageID": pod.image,
-        "ready": since is not None,
-        "started": since is not None,
+        "ready": ready,
+        "started": ready,
         "restartCount": restarts,
         "state": state,
     }
-    ready = "True" if since else "False"
+    left_out = [
+        {"name": name, "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": {"waiting": _LEFT_OUT}}
+        for name in pod.left_out
+    ]
+    condition = "True" if ready else "False"
     return {
         "phase": "Running" if since else "Pending",
         "podIP": address,
         "podIPs": [{"ip": address}],
-        "conditions": [{"type": kind, "status": ready} for kind in ("Ready", "ContainersReady")],
-        "containerStatuses": [container],
+        "conditions": [{"type": kind, "status": condition} for kind in ("Ready", "ContainersReady")],
+        "containerStatuses": [container, *left_out],
     }
+
+
+_LEFT_OUT = {"reason": "Lab", "message": "the lab has no binary for it, and leaves it out"}
 
 
 def deployment_status(deployment: Json, pods: list[tuple[Pod, bool]], reason: str, now: str) -> Json:

@@ -47,6 +47,12 @@ class Root:
         """Where an absolute path of the process lies; `..` cannot leave the root."""
         return self.path / os.path.normpath("/" + path).lstrip("/")
 
+    def mount(self, folder: Path, path: str) -> None:
+        """Show a folder of the host's at `path`."""
+        target = self.inside(path)
+        target.mkdir(parents=True, exist_ok=True)
+        _bind(str(folder), target)
+
     def write(self, path: str, content: bytes, mode: int = 0o644, owner: int | None = None) -> None:
         """Write a file as the kubelet does: the reader sees the old or the new content, never a part."""
         target = self.inside(path)
@@ -61,10 +67,10 @@ class Root:
         partial.replace(target)
 
     def remove(self) -> None:
-        mounts = [self.path / "proc", *(self.path / "dev" / device for device in _DEVICES)]
-        mounts += list((self.path / "bin").glob("*"))
-        for mount in mounts:
-            _libc.umount2(str(mount).encode(), _DETACH)
+        for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
+            mount = line.split()[1]
+            if mount.startswith(f"{self.path}/"):
+                _libc.umount2(mount.encode(), _DETACH)
         _remove_tree(self.path)
 
 

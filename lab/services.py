@@ -16,16 +16,46 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Backend:
-    """A pod that runs, and where."""
+    """A pod, where it is, and whether it is ready."""
 
     pod: Pod
     network: PodNetwork
+    ready: bool = True
 
 
 def selects(service: Json, pod: Pod) -> bool:
     selector: dict[str, str] = service["spec"].get("selector") or {}
     same_namespace: bool = service["metadata"]["namespace"] == pod.namespace
     return same_namespace and selector.items() <= pod.labels.items()
+
+
+def behind(service: Json, backends: list[Backend]) -> list[Backend]:
+    """The pods behind a Service."""
+    unready = service["spec"].get("publishNotReadyAddresses", False)
+    return [one for one in backends if selects(service, one.pod) and (one.ready or unready)]
+
+
+def hosts(services: list[Json], backends: list[Backend]) -> str:
+    """/etc/hosts of every pod, in place of a cluster's DNS: the names of Services, and of pods that have one."""
+    lines = ["127.0.0.1 localhost"]
+    for service in services:
+        name = f"{service['metadata']['name']}.{service['metadata']['namespace']}"
+        address = service["spec"].get("clusterIP", "None")
+        if address not in ("None", ""):
+            lines.append(f"{address} {_names(name)}")
+        elif service["spec"].get("selector"):
+            found = behind(service, backends)
+            lines += [f"{one.network.address} {_names(name)}" for one in found]
+            lines += [
+                f"{one.network.address} {_names(one.pod.spec['hostname'] + '.' + name)}"
+                for one in found
+                if one.pod.spec.get("subdomain") == service["metadata"]["name"]
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _names(name: str) -> str:
+    return f"{name}.svc {name}.svc.cluster.local"
 
 
 def target_port(port: Json, pod: Pod) -> int:
@@ -100,7 +130,7 @@ class Services:
     def reconcile(self, services: list[Json], backends: list[Backend]) -> None:
         wanted: dict[str, PodNetwork | None] = {}
         for service in services:
-            chosen = [backend for backend in backends if selects(service, backend.pod)]
+            chosen = behind(service, backends)
             if service["spec"].get("selector"):
                 self._publish(service, chosen)
             address = service["spec"].get("clusterIP", "None")

@@ -76,6 +76,14 @@ TOOLS = (
         cold_gb=3,
         crds=("manifests/base/crds/minimal",),
     ),
+    # The native EventBus's: the version that dev and prod name. The lab's own NATS is the newer one of a wheel.
+    Tool(
+        name="nats-server",
+        packages={"github.com/nats-io/nats-server/v2": "nats-server-2.10"},
+        module="github.com/nats-io/nats-server/v2",
+        minutes=0.5,
+        cold_gb=0.2,
+    ),
     # A program of ours over argo-workflows' packages, for the tests: compiled once the controller is.
     Tool(
         name="validate",

@@ -77,6 +77,11 @@ def bus_that_takes(body: int) -> int:
     return int(body * ORDINARY_GROWTH) + 1 + HEADERS_BYTES
 
 
+def backlog_for(bus: int) -> int:
+    """The bytes that a stream must hold for one message of `bus` bytes, with its subject and what a server adds."""
+    return bus + HEADERS_BYTES
+
+
 def memory_for(body: int) -> int:
     """The memory, in MiB, that a pod must be allowed which looks at bodies of `body` bytes."""
     return -(-(POD_BYTES + POD_GROWTH * body) // MIB)

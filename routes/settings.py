@@ -329,12 +329,30 @@ class NativeEventBus(Backlog):
             )
         return self
 
+    @model_validator(mode="after")
+    def _backlog_holds_a_message(self) -> NativeEventBus:
+        if self.backlog:
+            _holds_a_message("backlog", self.backlog, self.backlog_bytes, self.max_payload_bytes)
+        elif self.storage:
+            _holds_a_message("storage", self.storage, self.backlog_bytes, self.max_payload_bytes)
+        return self
+
     @property
     def backlog_bytes(self) -> int:
         """How much may wait, in bytes."""
         if self.backlog:
             return quantity_bytes(self.backlog)
         return quantity_bytes(self.storage) * 3 // 4 if self.storage else limits.BACKLOG_BYTES
+
+
+def _holds_a_message(name: str, given: str, backlog: int, payload: int) -> None:
+    """Raises ValueError where a stream of `backlog` bytes, by the setting `name`, never takes the largest message."""
+    if backlog < limits.backlog_for(payload):
+        least = limits.backlog_for(payload) * (4 if name == "storage" else 3) // 3 // limits.MIB + 1
+        raise ValueError(
+            f"{name} {given} leaves room for {backlog} bytes, and one message may have {payload} (maxPayloadBytes): it"
+            f" would be refused for good; write {name}: {least}Mi or more, or a smaller maxPayloadBytes"
+        )
 
 
 class Monitor(Model):
@@ -393,6 +411,12 @@ class ExoticEventBus(Backlog):
     monitor: Monitor | None = Field(
         None, description="the Service of its monitoring port", examples=["{namespace: nats, service: nats}"]
     )
+
+    @model_validator(mode="after")
+    def _backlog_holds_a_message(self) -> ExoticEventBus:
+        if self.backlog:
+            _holds_a_message("backlog", self.backlog, self.backlog_bytes, self.max_payload_bytes)
+        return self
 
     @property
     def backlog_bytes(self) -> int:

@@ -80,6 +80,15 @@ def test_a_route_stands_still_that_does_nothing_for_longer_than_its_rate_asks(
     assert ("it has done none for 2 min" in told(status(one))) is still
 
 
+def test_the_oldest_that_waits_is_told_and_that_it_may_be_younger() -> None:
+    waits = replace(WELL, waiting=3, oldest=timedelta(minutes=5))
+    for exact, words in ((True, "5 min"), (False, "< 5 min")):
+        found = status(replace(waits, exact=exact))
+        assert f"  {words}  " in told(found)
+        (route,) = as_json(found)["routes"]
+        assert (route["oldestSeconds"], route["oldestExact"]) == (300, exact)
+
+
 @pytest.mark.parametrize(
     "found",
     [

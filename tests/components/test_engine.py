@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
@@ -25,12 +28,15 @@ CONSUMERS = sorted(name for sensor in SENSORS for name in durable_names(sensor))
 
 
 class Jetstream:
-    """Answers as the monitoring port does, through the API server's proxy."""
+    """Answers as the monitoring port does, through the API server's proxy. Each Sensor wrote `saved` seconds ago."""
 
-    def __init__(self, status: int, consumers: list[str]) -> None:
+    def __init__(self, status: int, consumers: list[str], saved: int) -> None:
         self.status = status
+        now = datetime(2026, 11, 25, tzinfo=UTC)
+        state = {"messages": 3, "last_ts": (now - timedelta(seconds=saved)).isoformat()}
+        stores = [{"name": f"KV_{sensor['metadata']['name']}", "state": state} for sensor in SENSORS]
         detail = {"name": "default", "consumer_detail": [{"name": consumer} for consumer in consumers]}
-        self.body = {"account_details": [{"stream_detail": [detail]}]}
+        self.body = {"now": now.isoformat(), "account_details": [{"stream_detail": [detail, *stores]}]}
         self.asked: list[tuple[str, Any]] = []
 
     def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
@@ -55,8 +61,11 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
         running: bool = True,
         monitored: bool = True,
         deployments: Sequence[client.V1Deployment] = (),
+        started: int = 60,
+        saved: int = 58,
     ) -> Jetstream:
-        api = Jetstream(status, consumers)
+        api = Jetstream(status, consumers, saved)
+        monkeypatch.setattr(components.engine, "_started", lambda *_: time.monotonic() - started)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
         monkeypatch.setattr(components.engine, "_runs_as_applied", lambda *_: running)
         monkeypatch.setattr(components.engine, "_deployments", lambda *_: deployments)
@@ -88,6 +97,50 @@ def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., Je
     assert "(setting verdictSeconds) not every Sensor has subscribed, so the EventSource was left as it is" in text
     (line,) = text.splitlines()[1:]
     assert "its consumer is not there; see: kubectl -n github-to-argo-lab logs -l sensor-name=github-" in line
+
+
+def test_a_consumer_of_an_earlier_sensor_is_not_believed_until_the_new_one_has_looked_at_it(
+    wait: Callable[..., Jetstream],
+) -> None:
+    with pytest.raises(pulumi.RunError, match="its consumer may be one that it deletes when it starts"):
+        wait(started=60, saved=3600)
+    wait(started=3600, saved=3601)  # whole seconds, by two clocks
+
+
+@pytest.mark.parametrize(
+    ("started", "ago"), [([30, 90], 90), ([None, 30], 30), ([None], -math.inf), ([], -math.inf)], ids=str
+)
+def test_a_sensor_started_with_the_first_of_its_pods_that_run(
+    monkeypatch: pytest.MonkeyPatch, started: list[int | None], ago: float
+) -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+
+    def pod(seconds: int | None) -> client.V1Pod:
+        running = (
+            None if seconds is None else client.V1ContainerStateRunning(started_at=now - timedelta(seconds=seconds))
+        )
+        state = client.V1ContainerState(running=running)
+        status = client.V1ContainerStatus(
+            image="i", image_id="i", name="main", ready=True, restart_count=0, state=state
+        )
+        return client.V1Pod(status=client.V1PodStatus(container_statuses=[status]))
+
+    def listed(_: object, namespace: str, label_selector: str) -> tuple[client.V1PodList, int, dict[str, str]]:
+        assert (namespace, label_selector) == ("github-to-argo-lab", "sensor-name=github-pr-to-pr-validation")
+        return client.V1PodList(items=[pod(one) for one in started]), 200, {"Date": "Wed, 25 Nov 2026 00:00:00 GMT"}
+
+    monkeypatch.setattr(client.CoreV1Api, "list_namespaced_pod_with_http_info", listed)
+    found = components.engine._started(client.ApiClient(), SENSORS[0])
+    assert time.monotonic() - found == pytest.approx(ago, abs=1)
+
+
+def test_who_may_not_see_pods_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise client.ApiException(status=403, reason="Forbidden")
+
+    monkeypatch.setattr(client.CoreV1Api, "list_namespaced_pod_with_http_info", refused)
+    with pytest.raises(pulumi.RunError, match="cannot see when github-pr-to-pr-validation started: list pods: Forb"):
+        components.engine._started(client.ApiClient(), SENSORS[0])
 
 
 def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> None:

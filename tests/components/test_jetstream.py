@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -67,7 +67,35 @@ def test_how_many_were_accepted_and_when_the_last_was_acknowledged_is_told() -> 
 
 
 def test_other_streams_are_none_of_the_engines() -> None:
-    assert seen(stream(consumer("a", 5), name="KV_github")) == JetStream(None, {})
+    assert seen(stream(consumer("a", 5), name="orders")) == JetStream(None, {})
+
+
+def test_a_sensors_store_tells_how_long_ago_it_was_written() -> None:
+    answer = stream(name="KV_github-x", now="2026-11-25T00:01:00Z")
+    answer["account_details"][0]["stream_detail"][0]["state"] = {"messages": 3, "last_ts": "2026-11-25T00:00:30.5Z"}
+    found = seen(answer)
+    assert isinstance(found, JetStream)
+    assert found.saved == {"github-x": timedelta(seconds=29.5)}
+    answer["account_details"][0]["stream_detail"][0]["state"] = {"messages": 0, "last_ts": "0001-01-01T00:00:00Z"}
+    assert seen(answer) == JetStream(None, {})
+
+
+def test_the_first_message_is_the_oldest_of_those_who_have_acknowledged_nothing_from_there_on() -> None:
+    answer = stream(
+        consumer("at it", 5, ack_floor={"stream_seq": 9}),
+        consumer("past it", 2, ack_floor={"stream_seq": 10}),
+        consumer("done", 0, ack_floor={"stream_seq": 9}),
+    )
+    state = {"messages": 5, "first_seq": 10, "first_ts": "2026-11-25T00:07:17.5Z"}
+    answer["account_details"][0]["stream_detail"][0]["state"] = state
+    found = seen(answer)
+    assert isinstance(found, JetStream)
+    assert found.oldest == datetime(2026, 11, 25, 0, 7, 17, 500000, tzinfo=UTC)
+    assert found.at_oldest == {"at it"}
+    state["messages"] = 0
+    empty = seen(answer)
+    assert isinstance(empty, JetStream)
+    assert (empty.oldest, empty.at_oldest) == (None, frozenset())
 
 
 def test_a_stream_without_consumers_has_nothing_that_waits() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
 from typing import Any
 
 import yaml
+from kubernetes import client
 
 from lab.layout import LAB_ADDRESS, NATS_PORT, Layout
 
@@ -16,8 +18,21 @@ INBOX = "_INBOX.tests"
 
 def request(subject: str, body: Any = None, *, account: str = "second") -> dict[str, Any]:
     """The answer of the lab's NATS to one request. Raises AssertionError with JetStream's words where it refuses."""
-    access = yaml.safe_load(Layout().nats_access(account).read_text())
-    with socket.create_connection((LAB_ADDRESS, NATS_PORT), timeout=10) as plain:
+    return _answer(LAB_ADDRESS, yaml.safe_load(Layout().nats_access(account).read_text()), subject, body)
+
+
+def request_of_native(
+    api: client.ApiClient, namespace: str, event_bus: str, subject: str, body: Any = None
+) -> dict[str, Any]:
+    """The same of a server of a native EventBus, with the user that the controller made up."""
+    core = client.CoreV1Api(api)
+    pod = core.read_namespaced_pod(f"eventbus-{event_bus}-js-0", namespace)
+    (access,) = core.read_namespaced_secret(f"eventbus-{event_bus}-js-client-auth", namespace).data.values()
+    return _answer(pod.status.pod_ip, yaml.safe_load(base64.b64decode(access)), subject, body)
+
+
+def _answer(address: str, access: dict[str, str], subject: str, body: Any) -> dict[str, Any]:
+    with socket.create_connection((address, NATS_PORT), timeout=10) as plain:
         plain.recv(65536)  # INFO, before TLS
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

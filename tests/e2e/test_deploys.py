@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pulumi
 import pytest
 import urllib3
 import yaml
@@ -21,7 +22,11 @@ from kubernetes import client
 
 from cli.delivery import WORKFLOWS, Posted, Sender
 from cli.stacks import ROOT, compiled
+from components.engine import CLOCKS, Engine
 from components.jetstream import JetStream, look
+from lab.away import kill
+from lab.host import read_status
+from lab.layout import Layout
 from lab.stack import LabStack, StackFailed
 from payloads import Payload, acted, one_of_each
 from routes.consumers import durable_names
@@ -98,6 +103,11 @@ class Way:
             *WORKFLOWS, NAMESPACE, "sensors", sensor
         )
         return found
+
+
+def processes() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (read_status() or {"processes": []})["processes"]
+    return found
 
 
 def each_once(counts: Counter[str]) -> bool:
@@ -250,6 +260,33 @@ def test_a_sensor_that_is_rolled_while_deliveries_flow_misses_and_doubles_none(
     assert fired == sorted(fired), "a delivery in between is missing"
     assert all(f for f, p in zip(fired, pushes, strict=True) if p.at > ended)
     assert max(len(found[p.delivery]) for p in pushes if p.delivery in found) == 1
+
+
+def start_again(sensor: str) -> None:
+    """Kills a Sensor, so that it starts well after what was written before."""
+    (old,) = (p for p in processes() if p["name"].startswith(f"{NAMESPACE}.{sensor}"))
+    kill(Layout(), old["name"], seconds=CLOCKS + 1)
+    deadline = time.monotonic() + 30
+    while not any(p["name"] == old["name"] and p["pid"] not in (None, old["pid"]) for p in processes()):
+        assert time.monotonic() < deadline, "the Sensor does not start again"
+        time.sleep(0.1)
+
+
+def test_a_consumer_from_before_is_not_believed_until_its_sensor_has_looked_at_it(way: Way) -> None:
+    """The Sensor of before had another dependency: this one deletes the consumer when it starts, and makes it anew."""
+    sensor = way.live(ISSUES)
+    (consumer,) = durable_names(sensor)
+    before = request(f"$JS.API.CONSUMER.INFO.default.{consumer}")["created"]
+    try:
+        request(f"$KV.{ISSUES}.Deps", "what no Sensor can read, so that it comes no further")
+        start_again(ISSUES)
+        with pytest.raises(pulumi.RunError, match=f"{ISSUES}: its consumer may be one that it deletes when it starts"):
+            Engine(kube_context="lab", monitor=MONITOR, seconds=3).subscribed([sensor])
+    finally:
+        request(f"$KV.{ISSUES}.Deps", {"queue": 1})
+    start_again(ISSUES)
+    Engine(kube_context="lab", monitor=MONITOR, seconds=60).subscribed([sensor])
+    assert request(f"$JS.API.CONSUMER.INFO.default.{consumer}")["created"] != before
 
 
 # --- What is refused

@@ -55,7 +55,7 @@ def enforcing(cluster: Cluster) -> Iterator[str]:
 NATIVE: dict[str, Any] = {
     "kubeContext": "lab",
     "namespace": ENFORCING,
-    "eventBus": {"kind": "native", "version": "latest", "storage": "1Gi"},
+    "eventBus": {"kind": "native", "storage": "1Gi"},
     "webhookSecret": {"kind": "existing"},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -54,6 +55,9 @@ def test_what_waits_while_a_sensor_is_away_is_counted_and_its_missing_pod_is_tol
         code, found = status()
         assert code == 1
         assert (route(found)["waiting"], route(found)["pods"]) == (3, {"ready": 0, "wanted": 0})
+        since = time.monotonic() - posted[0].at
+        assert route(found)["oldestExact"]
+        assert since - 1 < route(found)["oldestSeconds"] < since + 1
     finally:
         apps.patch_namespaced_deployment_scale(name, cluster.namespace, {"spec": {"replicas": 1}})
     assert len(watcher.of([p.delivery for p in posted], seconds=SECONDS)) == 3

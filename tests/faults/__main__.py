@@ -10,33 +10,31 @@ import time
 
 from tests.faults.hangs import SLOW, Hangs, hangs
 from tests.faults.report import write
-from tests.faults.rows import LONG, ROWS, STORE, Measured, run
-from tests.faults.stack import fault_stack
+from tests.faults.rows import EVENT_BUSES, LONG, NATIVE_ROWS, ROWS, Measured, run
+from tests.faults.stack import exotic, fault_stack, native
 
-BACKLOGS = {"faults": "1Gi", "full": STORE}
-"""By stack, how much may wait in its EventBus."""
-KILLS = 2
-"""How often NATS is killed while triggers are slow, with one pod for each Sensor and with two."""
+SLOW_STACKS = (("slow", exotic("slow"), 1, 2), ("slow", exotic("slow"), 2, 2), ("slow3", native(3), 2, 3))
+"""While triggers are slow: the stack and its EventBus, how many pods each Sensor has, how often NATS is killed."""
 
 
 def main() -> int:
     """The exit code."""
     began = time.monotonic()
     found: list[Measured] = []
-    for name, backlog in BACKLOGS.items():
+    for name, event_bus in EVENT_BUSES.items():
         _say(began, f"stack {name} comes up")
-        with fault_stack(name, backlog=backlog) as stack:
-            for row in ROWS:
+        with fault_stack(name, event_bus) as stack:
+            for row in ROWS + NATIVE_ROWS:
                 if row.on == name:
                     _say(began, f"{row.name}: {row.what}")
                     found.append(run(row, LONG, stack))
                     _say(began, _told(found[-1]))
     hung: list[Hangs] = []
-    for replicas in (1, 2):
-        _say(began, f"stack slow comes up, with {replicas} pods for each Sensor")
-        with fault_stack("slow", rate=SLOW, replicas=replicas) as stack:
-            hung.append(hangs(stack, replicas=replicas, kills=KILLS))
-            _say(began, f"NATS was killed {KILLS} times; Sensors that hung: {[len(each) for each in hung[-1].hung]}")
+    for name, event_bus, replicas, kills in SLOW_STACKS:
+        _say(began, f"stack {name} comes up, with {replicas} pods for each Sensor")
+        with fault_stack(name, event_bus, rate=SLOW, replicas=replicas) as stack:
+            hung.append(hangs(stack, replicas=replicas, kills=kills))
+            _say(began, f"NATS was killed {kills} times; Sensors that hung: {[len(each) for each in hung[-1].hung]}")
     write(found, hung, minutes=(time.monotonic() - began) / 60)
     return any(measured.verdict.lost or measured.verdict.doubled for measured in found)
 

@@ -26,31 +26,33 @@ STILL = 20.0
 
 @dataclass(frozen=True)
 class Hangs:
-    """Of Sensors of so many pods: which of them hung, each time that NATS was killed."""
+    """Of Sensors of so many pods, at a NATS of so many servers: which of them hung, each time that one was killed."""
 
+    servers: int
     replicas: int
     sensors: int
     hung: list[list[str]]
 
 
 def hangs(stack: FaultStack, *, replicas: int, kills: int) -> Hangs:
-    """Fills the queues, kills NATS again and again, and looks who goes on.
+    """Fills the queues, kills NATS again and again, of several servers one after the other, and looks who goes on.
 
     Kills the pods of a Sensor that hangs. Raises Late where it does not go on then.
     """
     sensors = stack.sensors()
+    servers = sorted(stack.servers())
     Burst(stack.sender, 100).send(plan(21 * (4 + 3 * kills)))
     found: list[list[str]] = []
-    for _ in range(kills):
+    for number in range(kills):
         before = _waiting(stack)
         assert min(before.values()) > 0, f"nothing waits for one of the Sensors: {before}"
-        kill(Layout(), "nats-server")
+        kill(Layout(), servers[number % len(servers)])
         time.sleep(SETTLED)
         hung = _still(stack)
         found.append(hung)
         if hung:
             _cure(stack, hung)
-    return Hangs(replicas, len(sensors), found)
+    return Hangs(len(servers), replicas, len(sensors), found)
 
 
 def _cure(stack: FaultStack, hung: list[str]) -> None:

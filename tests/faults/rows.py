@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from lab.away import kill
+from lab.host import read_status
 from lab.layout import Layout
 from routes.compiler import EVENT_SOURCE
-from tests.faults.burst import Burst, Sampler, plan
-from tests.faults.judging import Verdict, judge, should_start
-from tests.faults.stack import FaultStack, wait_until
+from routes.streams import STREAM
+from tests.faults.burst import Answer, Burst, Sampler, plan
+from tests.faults.judging import Started, Verdict, judge, should_start
+from tests.faults.stack import FaultStack, exotic, native, wait_until
 
-STORE = "2Mi"
-"""How much the store that is full holds: less than half of either burst."""
+STORE = 2 * 1024**2
+"""How many bytes the store that is full holds: less than half of either burst."""
+
+EVENT_BUSES = {"faults": exotic("faults"), "native1": native(1), "native3": native(3)}
+"""By stack."""
 
 CONTROLLERS = ("argo-events-controller", "workflow-controller")
 
@@ -23,28 +29,35 @@ CONTROLLERS = ("argo-events-controller", "workflow-controller")
 class Size:
     """How large a row is.
 
-    pace: deliveries a second at most. api_away, away: seconds that the API server and others stay away.
+    pace: deliveries a second at most. api_away, away: seconds that the API server and others stay away. sensors_away:
+    those for which the store is full.
     """
 
     deliveries: int
     pace: float
     api_away: float
     away: float
+    sensors_away: float
 
 
-LONG = Size(deliveries=1000, pace=50, api_away=60, away=10)
-SHORT = Size(deliveries=210, pace=60, api_away=15, away=10)
+LONG = Size(deliveries=1000, pace=50, api_away=60, away=10, sensors_away=10)
+SHORT = Size(deliveries=150, pace=60, api_away=8, away=3, sensors_away=7)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One fault. `on`: the stack that it needs. repeats: what was not answered 200 is sent again until it is."""
+    """One fault, and in what it happens. `on`: the stack that it needs.
+
+    refuses: whether deliveries are not answered 200, which are then sent again until they are; None: that depends on
+    which server the EventSource is connected to.
+    """
 
     name: str
     what: str
     strike: Callable[[FaultStack, Size], None]
+    within: Callable[[FaultStack], AbstractContextManager[None]] = lambda _: nullcontext()
     on: str = "faults"
-    repeats: bool = False
+    refuses: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,7 @@ def _event_source(stack: FaultStack, size: Size) -> None:
 
 
 def _nats(stack: FaultStack, size: Size) -> None:
-    kill(Layout(), "nats-server", seconds=size.away)
+    kill(Layout(), *stack.servers(), seconds=size.away)
 
 
 def _api(stack: FaultStack, size: Size) -> None:
@@ -88,61 +101,184 @@ def _controllers(stack: FaultStack, size: Size) -> None:
     kill(Layout(), *CONTROLLERS, seconds=size.away)
 
 
+def _api_then_nats(stack: FaultStack, size: Size) -> None:
+    """NATS once the burst is over, when every Sensor is at a try that fails and has fetched a message more."""
+    servers = stack.servers()
+    kill(Layout(), "etcd", "kube-apiserver", seconds=size.api_away)
+    time.sleep(size.api_away / 2)
+    kill(Layout(), *servers)
+
+
 def _full(stack: FaultStack, size: Size) -> None:
-    kill(Layout(), *stack.pods(*stack.sensors()), seconds=size.away)
+    kill(Layout(), *stack.pods(*stack.sensors()), seconds=size.sensors_away)
 
 
 def _roll(stack: FaultStack, size: Size) -> None:
     stack.changed(retryMinutes=20).up()
 
 
+def _pod(stack: FaultStack, size: Size) -> None:
+    kill(Layout(), *stack.servers())
+    stack.delete_server()
+
+
+def _leader(stack: FaultStack, size: Size) -> None:
+    kill(Layout(), stack.servers()[0], seconds=size.away)
+
+
+@contextmanager
+def _small(stack: FaultStack) -> Iterator[None]:
+    """The stream holds STORE bytes meanwhile."""
+    config = stack.request(f"$JS.API.STREAM.INFO.{STREAM}")["config"]
+    stack.request(f"$JS.API.STREAM.UPDATE.{STREAM}", config | {"max_bytes": STORE})
+    try:
+        yield
+    finally:
+        stack.request(f"$JS.API.STREAM.UPDATE.{STREAM}", config)
+
+
 ROWS = (
     Row(name="no fault", what="what the others are compared with", strike=_nothing),
+    Row(name="full store", what="no Sensor runs, and the store fills up", strike=_full, within=_small, refuses=True),
     Row(name="Sensors", what="kill -9 of all seven Sensors", strike=_sensors),
-    Row(name="EventSource", what="kill -9 of the EventSource", strike=_event_source, repeats=True),
-    Row(name="NATS", what="kill -9 of NATS, started again on its store", strike=_nats, repeats=True),
+    Row(name="EventSource", what="kill -9 of the EventSource", strike=_event_source, refuses=True),
+    Row(name="NATS", what="kill -9 of NATS, started again on its store", strike=_nats, refuses=True),
     Row(name="API server", what="kill -9 of etcd and the API server", strike=_api),
+    Row(name="API server, NATS", what="the same, and kill -9 of NATS while they are away", strike=_api_then_nats),
     Row(name="controllers", what="kill -9 of both controllers", strike=_controllers),
     Row(name="rolled", what="every Sensor rolled by `pulumi up`", strike=_roll),
-    Row(name="full store", what="no Sensor runs, and the store fills up", strike=_full, on="full", repeats=True),
 )
 
 
-def run(row: Row, size: Size, stack: FaultStack) -> Measured:
-    """Raises AssertionError where nothing waited at the moment of the fault, Late where the backlog does not end."""
+def _sensors_and_controllers(stack: FaultStack, size: Size) -> None:
+    _controllers(stack, size)
+    _sensors(stack, size)
+
+
+NATIVE_ROWS = (
+    Row(name="native 1, no fault", what="what the next is compared with", strike=_nothing, on="native1"),
+    Row(
+        name="native 1, NATS",
+        what="kill -9 of its server, whose pod is deleted: another one on its volume",
+        strike=_pod,
+        on="native1",
+        refuses=True,
+    ),
+    Row(name="native 3, no fault", what="what the next two are compared with", strike=_nothing, on="native3"),
+    Row(
+        name="native 3, one of NATS",
+        what="kill -9 of the server that leads the stream",
+        strike=_leader,
+        on="native3",
+        refuses=None,
+    ),
+    Row(
+        name="native 3, all of NATS",
+        what="kill -9 of all three, started again on their volumes",
+        strike=_nats,
+        on="native3",
+        refuses=True,
+    ),
+)
+
+
+def _named(name: str) -> Row:
+    return next(row for row in ROWS + NATIVE_ROWS if row.name == name)
+
+
+SERIES = {
+    "native1": (
+        _named("full store"),
+        Row(name="Sensors, controllers", what="kill -9 of all of them", strike=_sensors_and_controllers),
+        _named("EventSource"),
+        _named("native 1, NATS"),
+        _named("API server, NATS"),
+        _named("rolled"),
+    ),
+    "native3": (_named("native 3, one of NATS"),),
+}
+"""The faults of all rows, one after the other on a stack: those that do no harm to each other, in one."""
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A row whose burst is sent: every answer, the backlog at the fault, and when that was."""
+
+    row: Row
+    answers: list[Answer]
+    repeated: int
+    backlog: list[int]
+    at: float
+
+    def verdict(self, started: Sequence[Started], size: Size) -> Verdict:
+        """`started`: all Workflows, other bursts' too."""
+        own = {answer.delivery for answer in self.answers}
+        found = [one for one in started if one[0] in own]
+        return judge(self.answers, found, should_start(), posted=size.deliveries)
+
+
+def strike(row: Row, size: Size, stack: FaultStack) -> Struck:
+    """Sends a burst, and strikes in its middle. Raises AssertionError where nothing waited at that moment."""
     sensors = stack.sensors()
-    planned = plan(size.deliveries)
     fault: list[float] = []
     backlog: list[int] = []
-
-    def waiting() -> int | None:
-        bus = stack.bus()
-        return bus.waiting if bus else None
 
     def due() -> bool:
         bus = stack.bus()
         backlog[:] = [bus.consumers[consumer].waiting for consumer in sensors.values()] if bus else [0]
         return min(backlog) > 0
 
-    def strike() -> None:
+    def struck() -> None:
         fault.append(time.monotonic())
         row.strike(stack, size)
 
-    wait_until(lambda: waiting() == 0, "messages of an earlier run still wait", seconds=120)
-    stack.delete_workflows()
     burst = Burst(stack.sender, size.pace)
-    with Sampler(waiting) as sampler:
-        answers = burst.send(planned, strike, due)
+    with row.within(stack):
+        answers = burst.send(plan(size.deliveries), struck, due)
         assert fault, f"{row.name}: nothing waited for one of the Sensors when it was time for the fault: {backlog}"
-        told = burst.repeat(answers, seconds=300) if row.repeats else answers
-        wait_until(lambda: waiting() == 0, f"{waiting()} messages still wait", seconds=300)
-        seconds = time.monotonic() - fault[0]
+        told = answers if row.refuses is False else burst.repeat(answers, seconds=300)
+    return Struck(row, told, len(told) - len(answers), list(backlog), fault[0])
+
+
+def drained(stack: FaultStack) -> None:
+    """Returns when nothing waits. Raises Late."""
+    wait_until(lambda: waiting(stack) == 0, f"{waiting(stack)} messages still wait", seconds=300)
+
+
+def waiting(stack: FaultStack) -> int | None:
+    bus = stack.bus()
+    return bus.waiting if bus else None
+
+
+def run(row: Row, size: Size, stack: FaultStack) -> Measured:
+    """One row by itself. Raises AssertionError where nothing waited at the fault, Late where what waits stays."""
+    drained(stack)
+    stack.delete_workflows()
+    with Sampler(lambda: waiting(stack)) as sampler:
+        struck = strike(row, size, stack)
+        drained(stack)
+        seconds = time.monotonic() - struck.at
     return Measured(
         row=row,
         size=size,
-        backlog=(min(backlog), max(backlog)),
-        verdict=judge(told, stack.started(), should_start(), posted=len(planned)),
-        repeated=len(told) - len(answers),
+        backlog=(min(struck.backlog), max(struck.backlog)),
+        verdict=struck.verdict(stack.started(), size),
+        repeated=struck.repeated,
         seconds=seconds,
-        waiting=[(at - fault[0], count) for at, count in sampler.seen],
+        waiting=[(at - struck.at, count) for at, count in sampler.seen],
     )
+
+
+def series(rows: Sequence[Row], size: Size, stack: FaultStack) -> dict[str, Verdict]:
+    """One row after the other, each once all of the lab runs again; what waits is waited for once, at the end."""
+    struck = []
+    for row in rows:
+        wait_until(lambda: _all_run() and stack.takes(), f"before {row.name}: not all runs again", seconds=60)
+        struck.append(strike(row, size, stack))
+    drained(stack)
+    started = stack.started()
+    return {one.row.name: one.verdict(started, size) for one in struck}
+
+
+def _all_run() -> bool:
+    return all(process["pid"] for process in (read_status() or {"processes": []})["processes"])

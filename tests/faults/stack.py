@@ -5,24 +5,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 from kubernetes import client
 from kubernetes.config import new_client_from_config
+from urllib3.exceptions import HTTPError
 
 from cli.delivery import WORKFLOWS, Sender
 from cli.stacks import ROOT, compiled
 from cli.workflow import DELIVERY
 from lab.host import read_status
-from lab.layout import Layout
+from lab.layout import LAB_ADDRESS, NATS_MONITOR_PORT, NATS_NAMESPACE, NATS_SERVICE, Layout
 from lab.stack import LabStack
+from payloads import Payload
 from routes import FAMILIES
-from routes.compiler import PREFIX
+from routes.compiler import EVENT_BUS, PREFIX
 from routes.consumers import durable_names
+from routes.settings import PROJECT
+from tests.e2e.jetstream_api import request, request_of_native
 from tests.faults import jetstream
 from tests.faults.judging import Started
+
+PING = Payload(event="ping", body={"zen": "Keep it logically awesome."})
 
 RATE = {"limit": 120, "unit": "Minute"}
 """Each Workflow takes its Sensor two requests, of which a stock Sensor makes five a second."""
@@ -43,11 +50,14 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float) -> N
 
 @dataclass(frozen=True)
 class FaultStack:
-    """The stack, up, in a namespace and a NATS account of its own."""
+    """The stack, up, in a namespace of its own. `own`: whether its EventBus is a native one."""
 
     stack: LabStack
     sender: Sender
     api: client.ApiClient
+    account: str
+    own: bool
+    _addresses: list[str] = field(default_factory=lambda: [LAB_ADDRESS])
 
     @property
     def namespace(self) -> str:
@@ -68,7 +78,44 @@ class FaultStack:
         return [p["name"] for p in status["processes"] if p["name"].startswith(starts) and p["pid"]]
 
     def bus(self) -> jetstream.Stream | None:
-        return jetstream.look(self.stack.account)
+        if self.own:
+            with suppress(HTTPError):  # without the API server its pods have the addresses that they had
+                self._addresses[:] = [pod.status.pod_ip for pod in self._servers() if pod.status.pod_ip]
+        monitors = [f"http://{address}:{NATS_MONITOR_PORT}" for address in self._addresses]
+        return jetstream.look(monitors, self.account)
+
+    def _servers(self) -> list[Any]:
+        core = client.CoreV1Api(self.api)
+        chosen = f"eventbus-name={EVENT_BUS}"
+        found: list[Any] = core.list_namespaced_pod(self.namespace, label_selector=chosen, _request_timeout=2).items
+        return found
+
+    def request(self, subject: str, body: Any = None) -> dict[str, Any]:
+        """What its JetStream answers to one request."""
+        if self.own:
+            return request_of_native(self.api, self.namespace, EVENT_BUS, subject, body)
+        return request(subject, body, account=self.account)
+
+    def takes(self) -> bool:
+        """Whether the EventSource takes a delivery that starts nothing."""
+        try:
+            return self.sender.post(PING).status == 200
+        except HTTPError:
+            return False
+
+    def servers(self) -> list[str]:
+        """The processes of its NATS, the one that leads the stream first."""
+        if not self.own:
+            return ["nats-server"]
+        bus = self.bus()
+        assert bus, "JetStream does not answer"
+        names = [pod.metadata.name for pod in self._servers()]
+        return [f"{self.namespace}.{name}" for name in sorted(names, key=lambda name: name != bus.leader)]
+
+    def delete_server(self) -> None:
+        """Its pod; the StatefulSet then gets another one of that name, on the same volume."""
+        (pod,) = self._servers()
+        client.CoreV1Api(self.api).delete_namespaced_pod(pod.metadata.name, self.namespace)
 
     def changed(self, **overrides: object) -> LabStack:
         """The same stack with other settings, not yet up."""
@@ -93,31 +140,42 @@ class FaultStack:
         wait_until(lambda: not self.started(), "there are still Workflows", seconds=120)
 
 
+def exotic(account: str, **settings: object) -> dict[str, object]:
+    """The EventBus of stack `lab`, on another account of the lab's NATS."""
+    config: dict[str, object] = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"][f"{PROJECT}:eventBus"]
+    return config | {"monitor": {"namespace": NATS_NAMESPACE, "service": NATS_SERVICE, "account": account}} | settings
+
+
+def native(servers: int) -> dict[str, object]:
+    """The EventBus of stacks `dev` and `prod`, each server with a volume."""
+    return {"kind": "native", "replicas": servers, "storage": "2Gi"}
+
+
 @contextmanager
 def fault_stack(
-    name: str, *, rate: Mapping[str, object] = RATE, replicas: int = 2, **bus: object
+    name: str, event_bus: Mapping[str, object], *, rate: Mapping[str, object] = RATE, replicas: int = 2
 ) -> Iterator[FaultStack]:
-    """Stack `name` with the lab's settings, on the NATS account of that name; `bus` are settings of its EventBus."""
-    config = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["github-to-argo:eventBus"]
-    config["monitor"]["account"] = name
+    """Stack `name` with the lab's settings, `replicas` pods for each Sensor, and this EventBus."""
+    namespace = f"github-to-argo-{name}"
     overrides = {
-        "namespace": f"github-to-argo-{name}",
-        "eventBus": config | bus,
+        "namespace": namespace,
+        "eventBus": event_bus,
         "sensorReplicas": replicas,
         "routes": {route.sensor: {"rate": rate} for family in FAMILIES for route in family.routes},
         "semaphores": {key: 50 for key in ("pr-validation", "coderun", "implementation", "orchestrator")},
     }
-    stack = LabStack(name, overrides, account=name)
+    own = event_bus["kind"] == "native"
+    stack = LabStack(name, overrides, account="faults" if own else name)
     try:
         webhook = stack.up().outputs["webhook"]
         api = new_client_from_config()
         service = webhook["service"].split(".")[0]
-        address = client.CoreV1Api(api).read_namespaced_service(service, f"github-to-argo-{name}").spec.cluster_ip
+        address = client.CoreV1Api(api).read_namespaced_service(service, namespace).spec.cluster_ip
         secret = Layout().webhook_secret.read_bytes().strip()
         sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=secret)
         if not sender.listening(30):
             raise Late("the EventSource does not listen")
-        yield FaultStack(stack, sender, api)
+        yield FaultStack(stack, sender, api, "js" if own else name, own)
     finally:
         if stack.folder.exists():
             stack.destroy()

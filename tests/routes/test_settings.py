@@ -27,6 +27,11 @@ def wrong(**changes: object) -> str:
     return str(raised.value)
 
 
+@pytest.mark.parametrize("given", [{"backlog": "17Mi"}, {"storage": "22Mi"}])
+def test_an_event_bus_that_holds_one_message_is_taken(given: dict[str, str]) -> None:
+    assert parse_settings(MINIMAL | {"eventBus": {"kind": "native", **given}}, source="test")
+
+
 def test_the_defaults_are_the_requirements() -> None:
     settings = parse_settings(MINIMAL, source="test")
     assert settings.semaphores.model_dump(by_alias=True) == {
@@ -148,6 +153,13 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
             {"eventBus": {"kind": "native", "storage": "1Gi", "backlog": "1Gi"}},
             "github-to-argo:eventBus: a backlog of 1Gi does not fit: it may be three quarters of storage, that is 1Gi",
         ),
+        (
+            {"eventBus": {"kind": "native", "backlog": "16Mi"}},
+            "github-to-argo:eventBus: backlog 16Mi leaves room for 16777216 bytes, and one message may have 16777216"
+            " (maxPayloadBytes): it would be refused for good; write backlog: 17Mi or more, or a smaller",
+        ),
+        ({"eventBus": {"kind": "native", "storage": "21Mi"}}, "write storage: 22Mi or more"),
+        ({"eventBus": EXOTIC | {"backlog": "1Mi"}}, "write backlog: 2Mi or more"),
         ({"eventBus": {"kind": "native", "backlog": "1GB"}}, "github-to-argo:eventBus.backlog: not of the right form"),
         ({"eventBus": {"kind": "native", "replicas": 2}}, "github-to-argo:eventBus.replicas: an even number"),
         ({"eventBus": {"kind": "native", "storage": "10G"}}, "github-to-argo:eventBus.storage: not of the right form"),
