@@ -159,14 +159,18 @@ lint: $(VENV)/.ready ## ruff and mypy
 	@$(VENV)/bin/mypy .
 
 .PHONY: test
-test: test-fast test-e2e ## Every test: the fast ones, then those on the real engine
+test: test-fast test-supply test-e2e ## Every test: the fast ones, then those on the real engine
 
 .PHONY: test-fast
 test-fast: $(READY) engine ## The tests that need no cluster
-	@$(VENV)/bin/pytest --ignore tests/e2e
+	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/e2e --ignore tests/supply/test_tools.py
+
+.PHONY: test-supply
+test-supply: $(READY) engine ## The tests of `make audit` and `make sbom` on the tools themselves, which they install
+	@$(VENV)/bin/pytest tests/supply/test_tools.py
 
 .PHONY: mutation
-mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a test notice? Half an hour and more, and not through yet
+mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Ten minutes on two cores
 	@$(RUN) tests.mutation
 
 .PHONY: test-e2e
