@@ -133,7 +133,7 @@ large: up ## Measure large deliveries on the lab and write the table in docs/lar
 	@$(RUN) lab exec -- $(RUN) tests.e2e.large
 
 .PHONY: faults
-faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on the lab; 20 minutes
+faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on the lab; 30 minutes
 	@$(RUN) lab exec -- $(RUN) tests.faults
 
 .PHONY: lock
@@ -180,9 +180,5 @@ test-e2e: $(READY) ## The tests on a cluster: the lab, or KUBECONFIG=… WEBHOOK
 		WORKFLOW_NAMESPACE="$(WORKFLOW_NAMESPACE)" $(VENV)/bin/pytest tests/e2e
 else
 test-e2e: up
-	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e --ignore tests/e2e/test_faults.py
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e
 endif
-
-.PHONY: test-faults
-test-faults: up ## The faults of `make faults` in short, each in the middle of 210 deliveries; six minutes
-	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e/test_faults.py

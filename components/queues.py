@@ -6,8 +6,10 @@ engine would delete a consumer. It is the one thing that `pulumi up` cannot take
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pulumi
 from kubernetes import client, config
@@ -19,7 +21,7 @@ from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
 from routes.consumers import Loss, dropped, durable_names, renamed
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
-from routes.streams import STREAM, differences, stream_config
+from routes.streams import STREAM, Difference, differences, servers_of, stream_config
 
 ANSWER_SECONDS = 10
 
@@ -174,14 +176,51 @@ class Queues:
                     f" it is as wanted could not be looked at: {found}"
                 )
             return
-        if found.config is None or not (differ := differences(wanted, found.config)):
+        if found.config is None:
             return
-        flags = " ".join(difference.flag for difference in differ)
-        yield (
+        live, ours = servers_of(bus), servers_of(self.stack.event_bus)
+        if live and ours and live.count != ours.count and 1 in (live.count, ours.count):
+            yield (
+                f"a native EventBus of {live.count} does not become one of {ours.count}: a cluster of NATS does not"
+                " take over the stream of a single server, nor that one a cluster's, and what waits in it would be"
+                " gone\n\n"
+                f"Write {PROJECT}:eventBus.replicas: {live.count}. Or bring another stack up beside this one, in a"
+                " namespace of its own, lead the webhook there, and destroy this one once nothing waits"
+                " (docs/deploys.md)"
+            )
+            return
+        if not (differ := differences(wanted, found.config)):
+            return
+        told = (
             "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
             + "\n".join(f"  {one.name} is {one.found}, wanted {one.wanted}" for one in differ)
-            + "\n\nChange it (docs/deploys.md), or write into the stack what it is:\n"
-            + f"      nats stream edit {STREAM} {flags}"
+            + self._too_old(found.oldest, differ)
+        )
+        change = f"      nats stream edit {STREAM} {' '.join(difference.flag for difference in differ)}"
+        if (
+            live
+            and ours
+            and (live.count < ours.count or (live.room or math.inf) < self.settings.event_bus.backlog_bytes)
+        ):
+            pulumi.log.warn(
+                f"{told}\n\nIts servers cannot do that yet. After this start them again, one after the other, and"
+                " change the stream (docs/deploys.md):\n"
+                f"      kubectl --context {self.settings.kube_context} -n {self.settings.namespace} rollout restart"
+                f" statefulset eventbus-{EVENT_BUS}-js\n{change}"
+            )
+        else:
+            yield f"{told}\n\nChange it (docs/deploys.md), or write into the stack what it is:\n{change}"
+
+    def _too_old(self, oldest: datetime | None, differ: Sequence[Difference]) -> str:
+        """What a shorter maxAge drops as soon as the stream has it."""
+        hours = self.settings.event_bus.max_age_hours
+        if oldest is None or "maxAge" not in [one.name for one in differ]:
+            return ""
+        if datetime.now(UTC) - oldest <= timedelta(hours=hours):
+            return ""
+        return (
+            f"\n\nWhat is there for longer than {hours} h is dropped then; the oldest came at"
+            f" {oldest:%Y-%m-%d %H:%M} UTC."
         )
 
 

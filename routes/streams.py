@@ -37,6 +37,23 @@ def stream_config(event_bus: Manifest) -> dict[str, object]:
     return {str(key): value for key, value in (yaml.safe_load(bus.get("streamConfig") or "") or {}).items()}
 
 
+@dataclass(frozen=True)
+class Servers:
+    """Those of a native EventBus: how many, and how many bytes each holds, None where it does not say."""
+
+    count: int
+    room: int | None
+
+
+def servers_of(event_bus: Manifest | None) -> Servers | None:
+    """None where there is no EventBus, or its NATS is not the engine's own."""
+    bus = (event_bus or {"spec": {}})["spec"].get("jetstream")
+    if bus is None:
+        return None
+    room = (yaml.safe_load(bus.get("settings") or "") or {}).get("max_file_store")
+    return Servers(int(bus["replicas"]), room if isinstance(room, int) else None)
+
+
 def differences(wanted: Mapping[str, object], found: Mapping[str, object]) -> list[Difference]:
     """What of `wanted`, a stream_config, is otherwise in a stream's configuration as JetStream tells it."""
     return list(_differences(wanted, found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
@@ -225,6 +226,51 @@ def test_a_stream_that_is_otherwise_is_refused_with_what_changes_it(check: Check
         "Change it (docs/deploys.md), or write into the stack what it is:\n"
         "      nats stream edit default --replicas=3"
     )
+
+
+def test_a_shorter_age_is_told_with_what_it_drops(check: Check) -> None:
+    age = {"eventBus": {"kind": "native", "maxAgeHours": 24}}
+    old = JetStream(STREAM, {}, oldest=datetime.now(UTC) - timedelta(hours=25))
+    told = refused(check, found=old, **age)
+    assert (
+        "  maxAge is 168h, wanted 24h\n\nWhat is there for longer than 24 h is dropped then; the oldest came at "
+        in told
+    )
+    assert told.endswith("nats stream edit default --max-age=24h")
+    for young in (JetStream(STREAM, {}, oldest=datetime.now(UTC) - timedelta(hours=23)), JetStream(STREAM, {})):
+        assert "dropped" not in refused(check, found=young, **age)
+    other = JetStream(ANOTHER | {"max_age": 24 * 3600 * 10**9}, {}, oldest=datetime.now(UTC) - timedelta(hours=25))
+    assert "dropped" not in refused(check, found=other, **age)
+
+
+def test_a_stream_that_the_servers_have_no_room_for_yet_is_changed_after_this(check: Check) -> None:
+    (warning,) = check(eventBus={"kind": "native", "backlog": "4Gi"})
+    assert warning == (
+        "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
+        "  maxBytes is 1073741824, wanted 4294967296\n\n"
+        "Its servers cannot do that yet. After this start them again, one after the other, and change the stream"
+        " (docs/deploys.md):\n"
+        "      kubectl --context somewhere -n events rollout restart statefulset eventbus-github-js\n"
+        "      nats stream edit default --max-bytes=4294967296"
+    )
+    larger = stack(eventBus={"kind": "native", "backlog": "4Gi"}).event_bus
+    assert "Change it" in refused(check, bus=larger, eventBus={"kind": "native", "backlog": "4Gi"})
+    assert "Change it" in refused(check, eventBus={"kind": "native", "backlog": "1100Mi"})
+    (more,) = check(eventBus={"kind": "native", "replicas": 5})
+    assert "replicas is 3, wanted 5" in more and "cannot do that yet" in more
+
+
+def test_a_single_server_does_not_become_a_cluster_nor_a_cluster_one(check: Check) -> None:
+    alone = stack(eventBus={"kind": "native", "replicas": 1}).event_bus
+    assert refused(check, found=JetStream(ANOTHER, {}), bus=alone) == (
+        "a native EventBus of 1 does not become one of 3: a cluster of NATS does not take over the stream of a single"
+        " server, nor that one a cluster's, and what waits in it would be gone\n\n"
+        "Write github-to-argo:eventBus.replicas: 1. Or bring another stack up beside this one, in a namespace of its"
+        " own, lead the webhook there, and destroy this one once nothing waits (docs/deploys.md)"
+    )
+    assert "of 3 does not become one of 1" in refused(check, eventBus={"kind": "native", "replicas": 1})
+    assert "does not become" in refused(check, bus=alone), "a single server says that its stream has three copies"
+    assert check(found=JetStream(None, {}), bus=alone) == []
 
 
 def test_all_that_is_wrong_is_told_at_once(check: Check) -> None:
