@@ -85,19 +85,21 @@ def shown(page: Path) -> Iterator[Shown]:
 
 
 def run(command: str, folder: Path, *, typed: str = "") -> Ran:
-    """What a command does in a folder, with this project. `typed` is what somebody answers."""
-    words = _words(command)
-    if not words:
-        return _ran(["bash", "-c", command], ROOT)
+    """What a `python -m cli …`, of make or by itself, does in a folder. `typed` is what somebody answers."""
     before = Path.cwd()
     os.chdir(folder)
     try:
-        result = CliRunner().invoke(app, words, input=typed)
+        result = CliRunner().invoke(app, words_of(command), input=typed)
     finally:
         os.chdir(before)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ran(result.exit_code, result.output)
+
+
+def run_by_bash(command: str) -> Ran:
+    """What any other command does. Nothing but the lab may be in its reach."""
+    return _ran(["bash", "-c", command], ROOT)
 
 
 _ALL_OF_THEM = """
@@ -111,7 +113,7 @@ print(json.dumps([[result.exit_code, result.output] for result in results]))
 
 def run_in_copy(commands: Sequence[str], root: Path) -> dict[str, Ran]:
     """What commands, each a `python -m cli …` of make or by itself, do in a copy of this project; in one process."""
-    words = json.dumps([_words(command) for command in commands])
+    words = json.dumps([words_of(command) for command in commands])
     done = _ran([sys.executable, "-c", _ALL_OF_THEM, words], root)
     assert done.code == 0, done.printed
     return dict(zip(commands, (Ran(*result) for result in json.loads(done.printed)), strict=True))
@@ -122,8 +124,8 @@ def _ran(words: Sequence[str], folder: Path) -> Ran:
     return Ran(done.returncode, done.stdout)
 
 
-def _words(command: str) -> list[str]:
-    """What `python -m cli` is given by a command; for make, the last such command that it would run."""
+def words_of(command: str) -> list[str]:
+    """What a command gives to `python -m cli`, that of make to the last one that it would run; nothing if to none."""
     words = shlex.split(command, comments=True)
     if words[0] == "make":
         planned = subprocess.run(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from payloads import acted
-from tests.docs.console import ANYTHING, PAGES, Shown, run, shown
-from tests.docs.where import IN_A_FOLDER, NOT_RUN, ON_THE_LAB, PAGES_OF_THEIR_OWN
+from tests.docs.console import ANYTHING, PAGES, Shown, run, shown, words_of
+from tests.docs.where import IN_A_FOLDER, NOT_RUN, ON_THE_LAB, PAGES_OF_THEIR_OWN, READS_FILES_ALONE
 
 ALL = [one for page in PAGES if page.name not in PAGES_OF_THEIR_OWN for one in shown(page)]
 ELSEWHERE = [*ON_THE_LAB, *IN_A_FOLDER, *NOT_RUN]
@@ -34,9 +34,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("one", HERE, ids=str)
 def test_a_command_prints_what_its_page_shows(one: Shown, folder: Path) -> None:
+    assert reads_files_alone(one.command), f"{one}: say in tests/docs/where.py where it runs: {one.command}"
     ran = run(one.command, folder)
     assert ran.code != 2, ran.printed
     assert not (differs := one.differs(ran.printed)), differs
+
+
+def reads_files_alone(command: str) -> bool:
+    return words_of(command)[:1] in [[name] for name in READS_FILES_ALONE]
+
+
+def test_a_command_that_reaches_further_is_not_run_unasked() -> None:
+    for command in (
+        "kubectl delete namespace x",
+        "make down",
+        "make rotate",
+        "python -m cli deliver",
+        "true; make show",
+    ):
+        assert not reads_files_alone(command), command
+    assert reads_files_alone("make show STACK=lab") and reads_files_alone("python -m cli diff --with lab")
 
 
 def test_what_a_page_shows_could_be_wrong() -> None:

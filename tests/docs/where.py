@@ -1,4 +1,7 @@
-"""Which commands of README and docs run elsewhere than on the fast floor, or nowhere. All others run there."""
+"""Where the commands of README and docs run."""
+
+READS_FILES_ALONE = ("diff", "explain", "render", "settings", "show", "stacks")
+"""Commands of `python -m cli`, of make too, that tests/docs/test_console.py runs. Any other has to be listed below."""
 
 _CLI = ".venv/bin/python -m cli"
 
@@ -38,7 +41,6 @@ PAGES_OF_THEIR_OWN = {
     "adding-a-route.md": "tests/docs/test_adding_a_route.py, in a copy that has the route",
 }
 """Pages whose commands another test runs."""
-
 
 NOT_RUN = {
     "make down": "ends the lab under the other tests; .ci/run does it at the end",
