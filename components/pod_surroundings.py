@@ -28,7 +28,8 @@ class PodSurroundings:
     settings: StackSettings
 
     def check(self) -> None:
-        """Warns of a namespace that is there and does not enforce Pod Security, with the command that mends it.
+        """Warns of a namespace that is there and does not enforce Pod Security, with the command that mends it, and of
+        NetworkPolicies that let nobody in.
 
         Raises RunError when the stack's NetworkPolicies would cut the Sensors off the API server.
         """
@@ -38,12 +39,13 @@ class PodSurroundings:
                 self._namespace(api)
             if self.settings.network_policy.enabled:
                 self._api_server(api)
+                self._posters(api)
         except (client.ApiException, config.ConfigException, HTTPError) as error:
             if isinstance(error, client.ApiException) and error.status == 403:
                 pulumi.log.warn(
-                    "no right to read the namespace, or the EndpointSlices of the Service kubernetes in namespace"
-                    " default: whether Pod Security is enforced, and whether the NetworkPolicies let the Sensors reach"
-                    " the API server, has not been looked at"
+                    "no right to read namespaces, or the EndpointSlices of the Service kubernetes in namespace default:"
+                    " whether Pod Security is enforced, whether the NetworkPolicies let the Sensors reach the API"
+                    " server, and whether they let anybody in, has not been looked at"
                 )
 
     def _namespace(self, api: client.ApiClient) -> None:
@@ -83,6 +85,21 @@ class PodSurroundings:
                 + "\nWithout NetworkPolicies:\n"
                 f"      pulumi config set --path {PROJECT}:networkPolicy.enabled false"
             )
+
+    def _posters(self, api: client.ApiClient) -> None:
+        chosen = self.settings.network_policy
+        for setting, labels in (("webhookFrom", chosen.webhook_from), ("metricsFrom", chosen.metrics_from)):
+            if not labels:
+                continue
+            selector = ",".join(f"{key}={value}" for key, value in labels.items())
+            found = client.CoreV1Api(api).list_namespace(
+                label_selector=selector, limit=1, _request_timeout=ANSWER_SECONDS
+            )
+            if not found.items:
+                pulumi.log.warn(
+                    f"{PROJECT}:networkPolicy.{setting}: no namespace has the labels {selector}, so no pod gets"
+                    " through; these are what there is: kubectl get namespaces --show-labels"
+                )
 
     def _cut_off(self, there: list[tuple[str, int]]) -> Iterator[str]:
         chosen = self.settings.network_policy

@@ -1,5 +1,6 @@
 """Builds the engine's tools into the cache: in parallel, with progress, all or nothing for each tool."""
 
+import math
 import os
 import re
 import shutil
@@ -412,10 +413,11 @@ def build_missing(console: Console, *names: str) -> None:
     tools = missing_tools(*names)
     if not tools:
         return
-    minutes = sum(tool.minutes for tool in tools)
+    minutes = max(sum(tool.minutes for tool in tools), 6 if any(tool.packages for tool in tools) else 1)
+    gb = min(math.ceil(sum(tool.cold_gb for tool in tools)), COLD_BUILD_GB)
     console.print(
         f"The engine is built once: {', '.join(tool.name for tool in tools)}. On 2 cores with nothing cached "
-        f"this takes up to {max(minutes, 6):.0f} minutes and {COLD_BUILD_GB} GB; later starts take seconds.",
+        f"this takes up to {minutes:.0f} min and {gb} GB; later starts take seconds.",
         highlight=False,
         soft_wrap=True,
     )

@@ -43,7 +43,11 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             )
             return client.V1EndpointSliceList(items=[found])
 
+        def selected(_: object, label_selector: str, limit: int, _request_timeout: int) -> client.V1NamespaceList:
+            return client.V1NamespaceList(items=[client.V1Namespace()] if label_selector == "is=there" else [])
+
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
+        monkeypatch.setattr(client.CoreV1Api, "list_namespace", selected)
         monkeypatch.setattr(client.CoreV1Api, "read_namespace", read)
         monkeypatch.setattr(client.DiscoveryV1Api, "list_namespaced_endpoint_slice", listed)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
@@ -101,6 +105,18 @@ def test_an_api_server_outside_of_its_blocks_is_told(check: Callable[..., list[s
     with pytest.raises(pulumi.RunError, match=r"apiServer: 10\.0\.0\.7 is outside of 10\.1\.0\.0/16; write"):
         check(networkPolicy={"apiServer": ["10.1.0.0/16"]})
     assert check(networkPolicy={"apiServer": ["10.1.0.0/16", "10.0.0.0/24"]}) == []
+
+
+@pytest.mark.parametrize("setting", ["webhookFrom", "metricsFrom"])
+def test_a_policy_that_lets_in_a_namespace_that_is_not_there_is_told(
+    check: Callable[..., list[str]], setting: str
+) -> None:
+    assert check(networkPolicy={setting: {"is": "there"}}) == []
+    (warning,) = check(networkPolicy={setting: {"is": "not", "a": "b"}})
+    assert warning.startswith(
+        f"github-to-argo:networkPolicy.{setting}: no namespace has the labels is=not,a=b, so no pod"
+    )
+    assert check(networkPolicy={"enabled": False, setting: {"is": "not"}}) == []
 
 
 @pytest.mark.parametrize("which", ["labels", "ports"])
