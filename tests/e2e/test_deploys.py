@@ -32,6 +32,7 @@ from payloads import Payload, acted, one_of_each
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
+from routes.streams import STREAM
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.jetstream_api import request
 from tests.e2e.test_stacks import everything
@@ -345,10 +346,20 @@ def test_a_change_that_would_lose_what_waits_is_refused_until_it_is_confirmed(
 
 
 def test_a_stream_that_would_have_to_change_is_refused_with_what_changes_it(way: Way) -> None:
+    shorter: dict[str, object] = {"maxAgeHours": 24, "backlog": "64Mi"}
     with pytest.raises(StackFailed) as raised:
-        settings(bus={"streamReplicas": 3}).preview()
-    assert "replicas is 1, wanted 3" in str(raised.value)
-    assert "nats stream edit default --replicas=3" in str(raised.value)
+        settings(bus={"streamReplicas": 3, **shorter}).preview()
+    told = str(raised.value)
+    assert "replicas is 1, wanted 3\n  maxAge is 168h, wanted 24h\n  maxBytes is 1073741824, wanted 67108864" in told
+    assert "nats stream edit default --replicas=3 --max-age=24h --max-bytes=67108864" in told
+
+    config = request(f"$JS.API.STREAM.INFO.{STREAM}")["config"]
+    changed = {"max_age": 24 * 3600 * 10**9, "max_bytes": 64 * 1024**2}
+    request(f"$JS.API.STREAM.UPDATE.{STREAM}", config | changed)  # what `nats stream edit` sends
+    try:
+        assert settings(bus=shorter).preview()["update"] == 1
+    finally:
+        request(f"$JS.API.STREAM.UPDATE.{STREAM}", config)
 
 
 # --- A route that goes and comes back

@@ -127,6 +127,17 @@ def test_secret_volumes_become_files_at_their_mount_paths() -> None:
     assert mounted({"emptyDir": {}}) == {}
 
 
+def test_a_projected_volume_has_the_files_of_all_its_sources() -> None:
+    items = [{"key": "level", "path": "nats.conf"}]
+    sources: list[Json] = [{"configMap": {"name": "settings", "items": items}}, {"secret": {"name": "bus"}}]
+    assert mounted({"projected": {"sources": sources}}) == {
+        "/etc/bus/nats.conf": b"debug",
+        "/etc/bus/auth": b"username: lab\n",
+    }
+    with pytest.raises(LabError, match="serviceAccountToken"):
+        mounted({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}})
+
+
 def test_a_missing_secret_volume_holds_the_pod_back_unless_it_is_optional() -> None:
     with pytest.raises(LabError, match="does not exist"):
         mounted({"secret": {"secretName": "none"}})
@@ -183,6 +194,53 @@ def test_a_user_namespace_says_which_users_it_has() -> None:
     assert podspec.has_number(65532, "         0          0 4294967295\n")
     assert not podspec.has_number(65532, "         0      65534          1\n")
     assert podspec.has_number(65532, "0 1000 1\n1 100000 65536\n")
+
+
+def stateful(**spec: Any) -> Json:
+    containers = [{"name": "main", "image": "nats"}, {"name": "reloader", "image": "none"}]
+    owner = {"kind": "StatefulSet", "name": "bus", "uid": "s", "controller": True}
+    meta = {"name": "bus-0", "namespace": "ns", "uid": "p", "labels": {"app": "bus"}, "ownerReferences": [owner]}
+    return {"metadata": meta, "spec": {"containers": containers, **spec}}
+
+
+def test_pods_of_stateful_sets_are_run_without_the_containers_that_are_left_out() -> None:
+    deployments = stateful()
+    deployments["metadata"]["ownerReferences"][0]["kind"] = "ReplicaSet"
+    alone = stateful()
+    del alone["metadata"]["ownerReferences"]
+    (found,) = podspec.pods_of_stateful_sets([deployments, alone, stateful()], ["none"])
+    assert (found.key, found.uid, found.owner, found.image) == ("ns.bus-0", "p", "s", "nats")
+    assert found.labels == {"app": "bus"}
+    assert found.left_out == ("reloader",)
+    status = podspec.pod_status(found, "10.77.1.9", "now", True, 0, "")
+    assert [(one["name"], one["ready"]) for one in status["containerStatuses"]] == [("main", True), ("reloader", False)]
+
+
+def test_a_pod_that_runs_is_not_ready_before_its_probes_say_so() -> None:
+    status = podspec.pod_status(pod(), "10.77.1.9", "now", False, 0, "")
+    assert status["phase"] == "Running"
+    assert {condition["status"] for condition in status["conditions"]} == {"False"}
+
+
+def test_claims_are_found_by_where_they_are_mounted_and_are_their_groups() -> None:
+    holder = pod(
+        {"volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+        {
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data-bus-0"}}],
+            "securityContext": {"fsGroup": 9},
+        },
+    )
+    assert podspec.claims(holder) == {"/data": "data-bus-0"}
+    assert podspec.mounted_files(holder, read) == []
+    assert podspec.fs_group(holder) == podspec.confinement(holder).fs_group == 9
+
+
+def test_a_probe_is_an_http_get_with_the_defaults_of_kubernetes() -> None:
+    asked = pod({"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8222}, "periodSeconds": 5}})
+    assert podspec.probe(asked, "readinessProbe") == podspec.Probe("/healthz", 8222, 0, 5, 1, 3)
+    assert podspec.probe(asked, "startupProbe") is None
+    with pytest.raises(LabError, match="tcpSocket"):
+        podspec.probe(pod({"readinessProbe": {"tcpSocket": {"port": 1}}}), "readinessProbe")
 
 
 def test_the_status_counts_what_runs_and_says_why_something_does_not() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lab import services
 from lab.errors import LabError
+from lab.network import PodNetwork
 from lab.podspec import Pod
 
 Json = dict[str, Any]
@@ -25,6 +26,37 @@ def test_a_service_selects_pods_of_its_namespace_that_have_all_its_labels() -> N
     assert services.selects(service(a="1"), pod(a="1", b="2"))
     assert not services.selects(service(a="1", b="3"), pod(a="1", b="2"))
     assert not services.selects(service(a="1"), pod("other", a="1"))
+
+
+BUS: Json = {
+    "metadata": {"name": "bus", "namespace": "ns", "uid": "u"},
+    "spec": {"selector": {"app": "bus"}, "clusterIP": "None"},
+}
+
+
+def backend(number: int, *, ready: bool = True) -> services.Backend:
+    spec = {"hostname": f"bus-{number}", "subdomain": "bus", "containers": []}
+    template = {"metadata": {"labels": {"app": "bus"}}, "spec": spec}
+    return services.Backend(Pod(f"bus-{number}", "ns", "bus", "u", template), PodNetwork(number), ready)
+
+
+def test_only_what_is_ready_stands_behind_a_service_unless_it_says_otherwise() -> None:
+    found = [backend(0), backend(1, ready=False)]
+    assert services.behind(BUS, found) == found[:1]
+    early = {**BUS, "spec": BUS["spec"] | {"publishNotReadyAddresses": True}}
+    assert services.behind(early, found) == found
+
+
+def test_services_and_their_pods_have_names_as_a_clusters_dns_gives_them() -> None:
+    web = {"metadata": {"name": "web", "namespace": "ns", "uid": "w"}, "spec": {"clusterIP": "10.96.0.9"}}
+    assert services.hosts([BUS, web], [backend(0), backend(1)]).splitlines() == [
+        "127.0.0.1 localhost",
+        "10.77.1.0 bus.ns.svc bus.ns.svc.cluster.local",
+        "10.77.1.1 bus.ns.svc bus.ns.svc.cluster.local",
+        "10.77.1.0 bus-0.bus.ns.svc bus-0.bus.ns.svc.cluster.local",
+        "10.77.1.1 bus-1.bus.ns.svc bus-1.bus.ns.svc.cluster.local",
+        "10.96.0.9 web.ns.svc web.ns.svc.cluster.local",
+    ]
 
 
 def test_a_target_port_is_a_number_a_name_or_the_port_itself() -> None:
