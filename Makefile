@@ -136,6 +136,10 @@ large: up ## Measure large deliveries on the lab and write the table in docs/lar
 faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on the lab; 30 minutes
 	@$(RUN) lab exec -- $(RUN) tests.faults
 
+.PHONY: alerts
+alerts: up ## Set off every alert on the lab and draw docs/dashboard.svg anew; three minutes
+	@$(RUN) lab exec -- $(RUN) tests.monitoring
+
 .PHONY: lock
 lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]
 	@$(RUN) supply lock $(if $(UPGRADE),--upgrade)

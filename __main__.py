@@ -12,6 +12,7 @@ from components.exposed import Exposed
 from components.exposure import Exposure, ExposureArgs
 from components.external_templates import ExternalTemplates
 from components.jetstream import monitor_of
+from components.monitoring import Monitoring, MonitoringArgs, PrometheusOperator
 from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.pod_surroundings import PodSurroundings
@@ -47,6 +48,7 @@ if settings.check_templates and stack.external_templates:
 
 PodSurroundings(settings).check()
 Exposed(settings).check()
+PrometheusOperator(settings).check()
 signatures = Signatures(settings)
 signatures.check()
 Queues(settings, stack).check()
@@ -136,6 +138,9 @@ if stack.exposure and settings.public_url:
 
 if stack.redelivery:
     Redelivery("redelivery", RedeliveryArgs(objects=stack.redelivery, after=[*namespace, event_source]), on_cluster)
+
+if stack.monitoring:
+    Monitoring("monitoring", MonitoringArgs(objects=stack.monitoring, after=namespace), on_cluster)
 
 pulumi.export("webhook", webhook)
 pulumi.export("sensors", [sensor["metadata"]["name"] for sensor in sensors])

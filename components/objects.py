@@ -58,7 +58,9 @@ def declare(name: str, manifest: Manifest, opts: pulumi.ResourceOptions, **data:
             | "WorkflowTemplate"
             | "CronWorkflow"
             | "ExternalSecret"
-            | "HTTPRoute" as kind
+            | "HTTPRoute"
+            | "PodMonitor"
+            | "PrometheusRule" as kind
         ):
             return k8s.apiextensions.CustomResource(
                 name, manifest["apiVersion"], kind, metadata=metadata, spec=manifest["spec"], opts=opts

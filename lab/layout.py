@@ -15,7 +15,7 @@ API_PORT = 443
 """443, so that the ClusterIP of the Service `kubernetes` needs no port translation."""
 NATS_PORT = 4222
 NATS_MONITOR_PORT = 8222
-NATS_ACCOUNTS = ("lab", "second", "faults", "full", "slow")
+NATS_ACCOUNTS = ("lab", "second", "faults", "full", "slow", "seen")
 """One for each stack that uses the NATS at once, or that wants a stream of its own: the subjects of two are alike."""
 NATS_NAMESPACE = "lab-nats"
 NATS_SERVICE = "nats"

@@ -14,6 +14,7 @@ OURS = {"app.kubernetes.io/part-of": "github-to-argo"}
 
 ARGO_EVENTS = "install Argo Events, 1.9 or newer"
 ARGO_WORKFLOWS = "install Argo Workflows, 3.6 or newer"
+PROMETHEUS_OPERATOR = f"install Prometheus Operator, or do without: pulumi config rm {PROJECT}:monitoring"
 REMEDIES = {
     "EventBus": ARGO_EVENTS,
     "EventSource": ARGO_EVENTS,
@@ -24,6 +25,8 @@ REMEDIES = {
     "ExternalSecret": "install External Secrets, 0.16 or newer, or name a Secret of your own:"
     f" {PROJECT}:webhookSecret: {{kind: existing}}",
     "HTTPRoute": f"install Gateway API's standard definitions, 1.0 or newer, or choose another {PROJECT}:exposure",
+    "PodMonitor": PROMETHEUS_OPERATOR,
+    "PrometheusRule": PROMETHEUS_OPERATOR,
     "ValidatingAdmissionPolicy": "it is of Kubernetes 1.30; for an older one:"
     f" pulumi config set {PROJECT}:admissionPolicy false",
 }

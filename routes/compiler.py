@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from routes import manifests as m
 from routes.accounts import REPORTS, account
 from routes.admission import Admission, Started
+from routes.consumers import durable_names
 from routes.contract import (
     ANNOTATIONS,
     LABELS,
@@ -44,6 +45,7 @@ from routes.model import (
     SameAs,
     Unlike,
 )
+from routes.monitoring import monitoring
 from routes.network import network_policies
 from routes.pods import (
     BESIDE_THE_BUS,
@@ -58,6 +60,7 @@ from routes.pods import (
     pod_template,
     security_context,
 )
+from routes.queries import WatchedRoute
 from routes.redelivery import redelivery
 from routes.settings import (
     ConfigWebhookSecret,
@@ -121,6 +124,7 @@ class CompiledStack:
     event_source: Manifest
     exposure: Manifest | None
     redelivery: list[Manifest]
+    monitoring: list[Manifest]
 
     def all_sensors(self) -> list[Manifest]:
         """The Sensors of all families."""
@@ -138,6 +142,7 @@ class CompiledStack:
             self.event_source,
             *([self.exposure] if self.exposure else []),
             *self.redelivery,
+            *self.monitoring,
         ]
 
 
@@ -165,6 +170,7 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
             settings, lambda kind: _metadata(f"{PREFIX}-webhook", settings, kind=kind), EVENT_SOURCE_SERVICE
         ),
         redelivery=list(redelivery(settings, lambda name: _metadata(f"{PREFIX}-{name}", settings))),
+        monitoring=list(_monitoring(routes, settings)),
     )
 
 
@@ -611,19 +617,52 @@ def _access(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manife
         )
 
 
+def _pods(routes: Iterable[Route], settings: StackSettings) -> dict[str, m.LabelSelector]:
+    """The stack's pods, by what they are."""
+    names = [route.sensor for route in routes]
+    sensors = {"sensors": of_sensors(names)} if names else {}
+    bus = {"event-bus": of_event_bus(EVENT_BUS)} if isinstance(settings.event_bus, NativeEventBus) else {}
+    return {"event-source": of_event_source(EVENT_SOURCE)} | sensors | bus
+
+
+def _monitoring(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manifest]:
+    return monitoring(
+        settings,
+        lambda name: _metadata(f"{PREFIX}-{name}", settings),
+        _pods(routes, settings),
+        event_source=EVENT_SOURCE,
+        routes=[watched_route(route, settings) for route in routes],
+    )
+
+
+def watched_route(route: Route, settings: StackSettings) -> WatchedRoute:
+    """The route as Prometheus knows it."""
+    (consumer,) = durable_names(_sensor(route, settings))
+    return WatchedRoute(
+        sensor=route.sensor,
+        trigger=route.trigger,
+        consumer=consumer,
+        template=route.template,
+        semaphore=route.semaphore,
+        rate=settings.rate(route),
+    )
+
+
 def _guards(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manifest]:
     """What stands around the pods: who may talk to them, how they are drained, which images they may run."""
-    event_source, event_bus = of_event_source(EVENT_SOURCE), of_event_bus(EVENT_BUS)
-    names = [route.sensor for route in routes]
-    sensors = of_sensors(names) if names else None
-    bus = {"event-bus": event_bus} if isinstance(settings.event_bus, NativeEventBus) else {}
-    pods = {"event-source": event_source} | ({"sensors": sensors} if sensors else {}) | bus
+    pods = _pods(routes, settings)
 
     def metadata(name: str) -> m.Metadata:
         return _metadata(f"{PREFIX}-{name}", settings)
 
     if settings.network_policy.enabled:
-        policies = network_policies(settings, metadata, event_source=event_source, sensors=sensors, event_bus=event_bus)
+        policies = network_policies(
+            settings,
+            metadata,
+            event_source=pods["event-source"],
+            sensors=pods.get("sensors"),
+            event_bus=of_event_bus(EVENT_BUS),
+        )
         yield from (policy.manifest() for policy in policies)
     for name, selector in pods.items():
         yield disruption_budget(metadata(name), selector).manifest()

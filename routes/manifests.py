@@ -811,3 +811,53 @@ class HttpRoute(Model):
     kind: Literal["HTTPRoute"] = "HTTPRoute"
     metadata: Metadata
     spec: HttpRouteSpec
+
+
+# --- Prometheus Operator
+
+
+class PodMetricsEndpoint(Model):
+    port: str
+    interval: str
+
+
+class PodMonitorSpec(Model):
+    selector: LabelSelector
+    pod_metrics_endpoints: list[PodMetricsEndpoint]
+
+
+class PodMonitor(Model):
+    api_version: Literal["monitoring.coreos.com/v1"] = "monitoring.coreos.com/v1"
+    kind: Literal["PodMonitor"] = "PodMonitor"
+    metadata: Metadata
+    spec: PodMonitorSpec
+
+
+class RecordingRule(Model):
+    record: str
+    expr: str
+    labels: dict[str, str]
+
+
+class AlertingRule(Model):
+    alert: str
+    expr: str
+    for_: str | None = Field(None, alias="for")
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class RuleGroup(Model):
+    name: str
+    rules: list[RecordingRule | AlertingRule]
+
+
+class PrometheusRuleSpec(Model):
+    groups: list[RuleGroup]
+
+
+class PrometheusRule(Model):
+    api_version: Literal["monitoring.coreos.com/v1"] = "monitoring.coreos.com/v1"
+    kind: Literal["PrometheusRule"] = "PrometheusRule"
+    metadata: Metadata
+    spec: PrometheusRuleSpec

@@ -930,6 +930,38 @@ class Redelivery(Model):
     resources: Resources = _resources("its pod", "100m", "256Mi", "1", "1Gi")
 
 
+class Monitoring(Model):
+    """PodMonitors and a PrometheusRule of Prometheus Operator, and a Grafana dashboard."""
+
+    labels: Labels | None = Field(
+        None,
+        description="labels that your Prometheus selects its PodMonitors and PrometheusRules by: `ruleSelector` of the"
+        " object Prometheus; without it every one is selected, or none is",
+        examples=["{release: kube-prometheus-stack}"],
+    )
+    interval: Annotated[str, StringConstraints(pattern=r"^([5-9]|[1-5][0-9]|60)s$")] = Field(
+        "30s", description="how often the pods are asked, 60s at most: the alerts look at minutes", examples=["30s"]
+    )
+    backlog_minutes: int = Field(
+        30,
+        ge=1,
+        le=1440,
+        description="an alert where more waits for a route than its rate lets through in so many minutes",
+        examples=[30],
+    )
+    dashboard: Labels | None = Field(
+        {"grafana_dashboard": "1"},
+        description="labels of the ConfigMap with the dashboard, which the sidecar of your Grafana selects by; null: no"
+        " dashboard",
+        examples=['{grafana_dashboard: "1"}'],
+    )
+    runbooks: Annotated[str, StringConstraints(pattern=r"^https?://[^\s#]+$")] | None = Field(
+        None,
+        description="where your people read docs/monitoring.md; each alert links to its place there",
+        examples=["https://github.com/acme/platform/blob/main/docs/monitoring.md"],
+    )
+
+
 class StackSettings(Model):
     """One stack: where it goes and what it changes of the route table."""
 
@@ -1071,6 +1103,11 @@ class StackSettings(Model):
         description="a CronWorkflow that fetches back from GitHub what is missing; off without it",
         examples=["{hook: {kind: organization, name: acme}, token: {name: github-redelivery, key: token}, image: …}"],
     )
+    monitoring: Monitoring | None = Field(
+        None,
+        description="PodMonitors, alerts and a dashboard, for Prometheus Operator and Grafana; off without it",
+        examples=["{labels: {release: kube-prometheus-stack}}"],
+    )
     semaphores: Semaphores = Field(
         Semaphores(), description="how many Workflows run at once", examples=["{coderun: 10}"]
     )
@@ -1124,6 +1161,18 @@ class StackSettings(Model):
         if lines:
             raise ValidationError.from_exception_data(cls.__name__, lines, hide_input=True)
         return pods
+
+    @field_validator("monitoring", mode="after")
+    @classmethod
+    def _is_let_in(cls, monitoring: Monitoring | None, info: ValidationInfo) -> Monitoring | None:
+        policies = info.data.get("network_policy")
+        if not monitoring or not policies or not policies.enabled or policies.metrics_from:
+            return monitoring
+        raise PydanticCustomError(
+            "kept_out",
+            "the NetworkPolicies let nobody read the metrics; write the labels of your Prometheus's namespace:\n"
+            f"      {PROJECT}:networkPolicy: {{metricsFrom: {{kubernetes.io/metadata.name: monitoring}}}}",
+        )
 
     @field_validator("routes", mode="after")
     @classmethod
@@ -1281,6 +1330,7 @@ def _explain(error: ErrorDetails) -> str:
             | "faster_than_a_sensor"
             | "too_many_mutexes"
             | "no_allow_list"
+            | "kept_out"
         ):
             return f"  {key}: {what}"
         case "string_pattern_mismatch":

@@ -20,6 +20,7 @@ from components.cluster_fit import ClusterFit
 from components.engine import Engine
 from components.exposed import Exposed
 from components.external_templates import ExternalTemplates
+from components.monitoring import PrometheusOperator
 from components.pod_surroundings import PodSurroundings
 from components.queues import Queues
 from components.signatures import Signatures
@@ -147,6 +148,7 @@ class Waits:
     surroundings: list[PodSurroundings] = field(default_factory=list)
     fits: list[ClusterFit] = field(default_factory=list)
     exposed: list[Exposed] = field(default_factory=list)
+    operators: list[PrometheusOperator] = field(default_factory=list)
     queues: list[Queues] = field(default_factory=list)
     signatures: list[Signatures] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
@@ -170,6 +172,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     monkeypatch.setattr(PodSurroundings, "check", lambda surroundings: happened.surroundings.append(surroundings))
     monkeypatch.setattr(ClusterFit, "check", lambda fit: happened.fits.append(fit))
     monkeypatch.setattr(Exposed, "check", lambda exposed: happened.exposed.append(exposed))
+    monkeypatch.setattr(PrometheusOperator, "check", lambda operator: happened.operators.append(operator))
     monkeypatch.setattr(Queues, "check", lambda queues: happened.queues.append(queues))
     monkeypatch.setattr(Signatures, "check", lambda signatures: happened.signatures.append(signatures))
     monkeypatch.setattr(Signatures, "are_checked", lambda _, event_source: happened.checking.append(event_source))

@@ -16,10 +16,12 @@ from routes.cluster_fit import (
     unknown_kinds,
 )
 from routes.manifests import Manifest
+from tests.routes.monitoring import CHANGES as WATCHED
 from tests.routes.test_compiler import stack
 from tests.routes.test_exposure import GATEWAY
 
-WANTED = kinds_of(stack(webhookSecret={"kind": "external", "store": "s", "remoteKey": "k"}, exposure=GATEWAY).objects())
+EXTERNAL = {"kind": "external", "store": "s", "remoteKey": "k"}
+WANTED = kinds_of(stack(webhookSecret=EXTERNAL, exposure=GATEWAY, **WATCHED).objects())
 SERVED: dict[str, list[str]] = {}
 for group_version, kind in WANTED:
     SERVED.setdefault(group_version, []).append(kind)
@@ -57,6 +59,7 @@ def test_another_version_is_told_with_those_that_are_served() -> None:
     [
         ("HTTPRoute", "HTTPRoute of gateway.networking.k8s.io/v1: install Gateway API's standard definitions"),
         ("ValidatingAdmissionPolicy", "it is of Kubernetes 1.30; for an older one: pulumi config set"),
+        ("PodMonitor", "install Prometheus Operator, or do without: pulumi config rm github-to-argo:monitoring"),
         ("PodDisruptionBudget", "PodDisruptionBudget of policy/v1: install what brings it, or a newer Kubernetes"),
     ],
 )

@@ -1,0 +1,128 @@
+"""A stack on the lab that is watched: some routes slow enough to have a backlog, an EventBus that is soon full."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import yaml
+from kubernetes import client
+from kubernetes.config import new_client_from_config
+
+from cli.delivery import WORKFLOWS, Sender
+from cli.stacks import ROOT
+from cli.workflow import FINISHED, phase_of
+from lab.host import read_status
+from lab.layout import Layout
+from lab.stack import LabStack
+
+NAME = "seen"
+NAMESPACE = f"github-to-argo-{NAME}"
+PULLS, PUSHES = "github-pr-to-pr-validation", "github-push-merge-to-orchestrator"
+SLOW = {
+    "github-issue-comment-to-rex": "ic",
+    "github-pr-review-comment-to-rex": "prc",
+    "github-ci-failures-to-triage": "cr",
+    "github-issues-to-implementation": "issues",
+    "github-security-to-agent": "secadv",
+}
+"""Sensors that start a Workflow every 7.5 seconds, and a dependency of each."""
+
+SETTINGS: dict[str, object] = {
+    "namespace": NAMESPACE,
+    "retryMinutes": 1,
+    "routes": {
+        **{sensor: {"rate": {"limit": 8, "unit": "Minute"}} for sensor in SLOW},
+        **{sensor: {"rate": "unlimited"} for sensor in (PULLS, PUSHES)},
+    },
+    "networkPolicy": {"metricsFrom": {"kubernetes.io/metadata.name": "monitoring"}},
+    "monitoring": {"backlogMinutes": 1, "runbooks": "https://example.com/docs/monitoring.md"},
+}
+
+
+@dataclass(frozen=True)
+class WatchedStack:
+    """The stack, up. What is done to it is undone by whoever does it."""
+
+    sender: Sender
+    api: client.ApiClient
+
+    def pods(self, *names: str) -> list[str]:
+        """The processes that run of these Sensors."""
+        starts = tuple(f"{NAMESPACE}.{name}-sensor-" for name in names)
+        status = read_status() or {"processes": []}
+        return [p["name"] for p in status["processes"] if p["name"].startswith(starts) and p["pid"]]
+
+    @contextmanager
+    def away(self, selector: str) -> Iterator[None]:
+        """No pod of a Sensor, or of the EventSource."""
+        apps = client.AppsV1Api(self.api)
+        (deployment,) = apps.list_namespaced_deployment(NAMESPACE, label_selector=selector).items
+        name = deployment.metadata.name
+        apps.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 0}})
+        try:
+            yield
+        finally:
+            apps.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 1}})
+
+    @contextmanager
+    def refused(self, delivery: str) -> Iterator[None]:
+        """A policy of the cluster's own refuses the Workflows of a delivery."""
+        api, name = client.AdmissionregistrationV1Api(self.api), f"{NAMESPACE}-refused"
+        rule = {
+            "apiGroups": ["argoproj.io"],
+            "apiVersions": ["*"],
+            "resources": ["workflows"],
+            "operations": ["CREATE"],
+        }
+        refusal = {"expression": f"!object.metadata.name.endsWith('{delivery}')", "message": "not on Fridays"}
+        spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [refusal]}
+        api.create_validating_admission_policy({"metadata": {"name": name}, "spec": spec})
+        bound = {"policyName": name, "validationActions": ["Deny"]}
+        api.create_validating_admission_policy_binding({"metadata": {"name": name}, "spec": bound})
+        try:
+            time.sleep(3)  # the API server takes a policy up when it comes to it
+            yield
+        finally:
+            api.delete_validating_admission_policy_binding(name)
+            api.delete_validating_admission_policy(name)
+
+    def change_template(self, name: str, spec: dict[str, object]) -> None:
+        """Of a WorkflowTemplate; the workflow-controller has heard of it by the end."""
+        self._objects.patch_namespaced_custom_object(*WORKFLOWS, NAMESPACE, "workflowtemplates", name, {"spec": spec})
+        time.sleep(2)
+
+    def terminate(self, prefix: str) -> None:
+        """Every Workflow whose name begins so and that has not finished."""
+        for workflow in self._objects.list_namespaced_custom_object(*WORKFLOWS, NAMESPACE, "workflows")["items"]:
+            name = workflow["metadata"]["name"]
+            if name.startswith(prefix) and phase_of(workflow) not in FINISHED:
+                self._objects.patch_namespaced_custom_object(
+                    *WORKFLOWS, NAMESPACE, "workflows", name, {"spec": {"shutdown": "Terminate"}}
+                )
+
+    @property
+    def _objects(self) -> client.CustomObjectsApi:
+        return client.CustomObjectsApi(self.api)
+
+
+@contextmanager
+def watched_stack() -> Iterator[WatchedStack]:
+    """The stack, up, in a namespace and a NATS account of its own. Raises StackFailed."""
+    bus = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["github-to-argo:eventBus"]
+    bus["monitor"]["account"] = NAME
+    stack = LabStack(NAME, SETTINGS | {"eventBus": bus | {"backlog": "16Mi"}}, account=NAME)
+    try:
+        webhook = stack.up().outputs["webhook"]
+        api = new_client_from_config()
+        service = webhook["service"].split(".")[0]
+        address = client.CoreV1Api(api).read_namespaced_service(service, NAMESPACE).spec.cluster_ip
+        secret = Layout().webhook_secret.read_bytes().strip()
+        sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=secret)
+        assert sender.listening(30)
+        yield WatchedStack(sender, api)
+    finally:
+        if stack.folder.exists():
+            stack.destroy()
