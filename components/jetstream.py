@@ -52,6 +52,7 @@ class JetStream:
     oldest: datetime | None = None
     at_oldest: frozenset[str] = frozenset()
     saved: Mapping[str, timedelta] = field(default_factory=dict)
+    clustered: bool = field(default=False, compare=False)
 
 
 def monitor_of(settings: StackSettings) -> Monitor | None:
@@ -81,11 +82,13 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
     floors: dict[str, int] = {}
     first: tuple[int, datetime] | None = None
     saved: dict[str, timedelta] = {}
+    clustered = False
     for _ in range(SERVERS_ASKED):
         answer = _ask(api, monitor)
         if isinstance(answer, Unknown):
             return answer
         saved |= _saved(answer)
+        clustered = "meta_cluster" in answer
         streams = [stream for stream in _streams(answer) if stream["name"] == STREAM]
         for stream in streams:
             config, state = stream.get("config", config), stream.get("state", {})
@@ -100,11 +103,11 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
                     floors[consumer["name"]] = floor.get("stream_seq", 0)
                     if moment := floor.get("last_active"):
                         done[consumer["name"]] = datetime.fromisoformat(moment)
-        if "meta_cluster" not in answer or (streams and None not in waiting.values()):
+        if not clustered or (streams and None not in waiting.values()):
             break
     number, oldest = first or (0, None)
     at_oldest = frozenset(name for name, floor in floors.items() if waiting[name] and floor < number)
-    return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved)
+    return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved, clustered)
 
 
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:

@@ -191,6 +191,14 @@ class Queues:
             return
         if not (differ := differences(wanted, found.config)):
             return
+        copies = [one for one in differ if one.name == "replicas" and one.wanted != "1"]
+        if live is None and copies and not found.clustered:
+            yield (
+                "the stream's NATS is a single server, which can keep one copy of it. nats-server 2.10.29 takes the"
+                " setting for more, and then does not load the stream when it starts again\n\n"
+                f"Write {PROJECT}:eventBus.streamReplicas: 1"
+            )
+            return
         told = (
             "the stream is not as the stack says, and the engine never changes a stream that is there\n\n"
             + "\n".join(f"  {one.name} is {one.found}, wanted {one.wanted}" for one in differ)

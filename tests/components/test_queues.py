@@ -260,6 +260,16 @@ def test_a_stream_that_the_servers_have_no_room_for_yet_is_changed_after_this(ch
     assert "replicas is 3, wanted 5" in more and "cannot do that yet" in more
 
 
+def test_a_single_nats_that_exists_keeps_one_copy(check: Check) -> None:
+    asked = {"eventBus": MONITORED | {"streamReplicas": 3}}
+    theirs = stack(**asked).event_bus
+    assert refused(check, found=JetStream(ANOTHER, {}), bus=theirs, **asked).endswith(
+        "Write github-to-argo:eventBus.streamReplicas: 1"
+    )
+    told = refused(check, found=JetStream(ANOTHER, {}, clustered=True), bus=theirs, **asked)
+    assert told.endswith("nats stream edit default --replicas=3")
+
+
 def test_a_single_server_does_not_become_a_cluster_nor_a_cluster_one(check: Check) -> None:
     alone = stack(eventBus={"kind": "native", "replicas": 1}).event_bus
     assert refused(check, found=JetStream(ANOTHER, {}), bus=alone) == (
