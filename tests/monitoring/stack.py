@@ -113,7 +113,9 @@ def watched_stack() -> Iterator[WatchedStack]:
     """The stack, up, in a namespace and a NATS account of its own. Raises StackFailed."""
     bus = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["github-to-argo:eventBus"]
     bus["monitor"]["account"] = NAME
-    stack = LabStack(NAME, SETTINGS | {"eventBus": bus | {"backlog": "16Mi"}}, account=NAME)
+    stack = LabStack(
+        NAME, SETTINGS | {"eventBus": bus | {"backlog": "16Mi", "maxPayloadBytes": 8 * 1024**2}}, account=NAME
+    )
     try:
         webhook = stack.up().outputs["webhook"]
         api = new_client_from_config()
