@@ -87,11 +87,6 @@ EXPLANATIONS = (
         of=r" filter \[body\.[\w.]+(,body\.[\w.]+)?\] (=|!=)( \(\d\))? value \d: without [\^$] at \d+$",
         why="compared is the JSON text of a list of one, whose brackets can only be its ends: one anchor would do",
     ),
-    Explanation(
-        of=r"^github-(pr-to-pr-validation|issue-comment-to-rex|pr-review-comment-to-rex|issues-to-implementation): "
-        r"triggers\.0\.template\.conditions: removed$",
-        why="the engine then wants all dependencies, of which there is one",
-    ),
     Explanation(of=r"^github-[a-z-]+: eventBusName: ", why="nothing comes from another EventBus", test=TAKEN),
     Explanation(
         of=r"k8s\.operation: patch for update$",
