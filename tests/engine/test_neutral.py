@@ -22,10 +22,14 @@ REPLACED = "\N{REPLACEMENT CHARACTER}"
 (ANSWERS,) = (s for s in compiled("lab").all_sensors() if s["metadata"]["name"] == "github-issue-comment-to-rex")
 EVENT, COMMENT = "spec.arguments.parameters.0.value", "spec.arguments.parameters.8.value"
 SENSOR = writing(ANSWERS, "metadata.name", EVENT, COMMENT)
-# Everything that UTF-8 can say, all of Unicode but the surrogates; of the planes 4 to 13, which are empty, both ends.
-EMPTY = range(0x4_1000, 0xD_F000)
+# What UTF-8 can say: all of Unicode but the surrogates. Of planes whose characters are all alike (ideographs, nothing,
+# private use) the first and the last thousand.
+ALIKE = [range(plane + 1000, plane + 0xFFFF - 1000) for plane in (0x2_0000, 0x3_0000, 0xF_0000, 0x10_0000)]
+EMPTY = range(0x4_0000 + 1000, 0xE_0000 - 1000)
 CHARACTERS = "".join(
-    chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000 and code not in EMPTY
+    chr(code)
+    for code in range(sys.maxunicode + 1)
+    if not 0xD800 <= code < 0xE000 and not any(code in left for left in (*ALIKE, EMPTY))
 )
 
 
