@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -104,7 +105,10 @@ class Engine:
         try:
             folder = built_folder(tool)
             self._process = subprocess.Popen(
-                [folder / "argo-events-explain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [folder / "argo-events-explain"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={"GOGC": "400"} | os.environ,  # a sixth less processor time for some memory
             )
         except FileNotFoundError:
             raise EngineError("The engine's code is not built yet; run: make engine") from None

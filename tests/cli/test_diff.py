@@ -352,7 +352,8 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["diff", *arguments])
 
 
-def test_two_stacks_of_the_working_tree_are_compared() -> None:
+def test_two_stacks_of_the_working_tree_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.__main__.samples", lambda: SAMPLES)
     assert run("--with", "dev").exit_code == 0
     result = run("--stack", "dev", "--with", "lab")
     assert result.exit_code == 1
