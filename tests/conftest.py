@@ -1,5 +1,7 @@
 """How much hypothesis tries: few examples and always the same, or with --hypothesis-profile=thorough many new ones."""
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,3 +11,6 @@ settings.register_profile(
     "thorough", settings.get_profile("quick"), derandomize=False, database=None, max_examples=2000, print_blob=True
 )
 settings.load_profile("quick")
+
+# Thousands of deliveries are kept while the tests run: to look through them for garbage took a tenth of their time.
+gc.set_threshold(200_000, 50, 100)
