@@ -153,6 +153,9 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
         for family in families
     ]
     routes = [route for family in enabled for route in family.routes]
+    sensors = {
+        family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
+    }
     return CompiledStack(
         namespace=_namespace(settings),
         webhook_secret=_webhook_secret(settings),
@@ -162,15 +165,13 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
         guards=list(_guards(routes, settings)),
         templates=_templates(settings),
         external_templates=_external_templates(routes, settings),
-        sensors={
-            family.name: [_sensor(route, settings) for route in family.routes] for family in enabled if family.routes
-        },
+        sensors=sensors,
         event_source=_event_source(routes, settings),
         exposure=exposure(
             settings, lambda kind: _metadata(f"{PREFIX}-webhook", settings, kind=kind), EVENT_SOURCE_SERVICE
         ),
         redelivery=list(redelivery(settings, lambda name: _metadata(f"{PREFIX}-{name}", settings))),
-        monitoring=list(_monitoring(routes, settings)),
+        monitoring=list(_monitoring(routes, [one for of in sensors.values() for one in of], settings)),
     )
 
 
@@ -625,19 +626,19 @@ def _pods(routes: Iterable[Route], settings: StackSettings) -> dict[str, m.Label
     return {"event-source": of_event_source(EVENT_SOURCE)} | sensors | bus
 
 
-def _monitoring(routes: Iterable[Route], settings: StackSettings) -> Iterator[Manifest]:
+def _monitoring(routes: Iterable[Route], sensors: Iterable[Manifest], settings: StackSettings) -> Iterator[Manifest]:
     return monitoring(
         settings,
         lambda name: _metadata(f"{PREFIX}-{name}", settings),
         _pods(routes, settings),
         event_source=EVENT_SOURCE,
-        routes=[watched_route(route, settings) for route in routes],
+        routes=[watched_route(route, sensor, settings) for route, sensor in zip(routes, sensors, strict=True)],
     )
 
 
-def watched_route(route: Route, settings: StackSettings) -> WatchedRoute:
-    """The route as Prometheus knows it."""
-    (consumer,) = durable_names(_sensor(route, settings))
+def watched_route(route: Route, sensor: Manifest, settings: StackSettings) -> WatchedRoute:
+    """The route as Prometheus knows it. `sensor` is its own, compiled."""
+    (consumer,) = durable_names(sensor)
     return WatchedRoute(
         sensor=route.sensor,
         trigger=route.trigger,

@@ -18,7 +18,12 @@ from routes.queries import WatchedRoute
 from tests.routes.monitoring import SETTINGS, one, stack
 
 ISSUES = "github-issues-to-implementation"
-ROUTES = {route.sensor: watched_route(route, SETTINGS) for family in FAMILIES for route in family.routes}
+SENSORS = {sensor["metadata"]["name"]: sensor for sensor in stack().all_sensors()}
+ROUTES = {
+    route.sensor: watched_route(route, SENSORS[route.sensor], SETTINGS)
+    for family in FAMILIES
+    for route in family.routes
+}
 EVENT_SOURCE = 'namespace="events",eventsource_name="github-es",event_name="main"'
 CONTROLLER = 'namespace="argo",exported_namespace="events",cluster_scope="false"'
 Series = dict[str, str]
