@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,11 +67,23 @@ class Question:
 
 def writing(sensor: Manifest, *places: str) -> Manifest:
     """The Sensor with those of its trigger's parameters only that write to these places of the Workflow: quicker."""
+    chosen = [parameter for parameter in parameters_in(sensor) if parameter["dest"] in places]
+    assert {parameter["dest"] for parameter in chosen} == set(places)
+    return with_parameters(sensor, chosen)
+
+
+def parameters_in(sensor: Manifest) -> list[Manifest]:
+    """The parameters of its one trigger."""
     (trigger,) = sensor["spec"]["triggers"]
-    k8s = trigger["template"]["k8s"]
-    fewer = k8s | {"parameters": [p for p in k8s["parameters"] if p["dest"] in places]}
-    assert {p["dest"] for p in fewer["parameters"]} == set(places)
-    changed = trigger | {"template": trigger["template"] | {"k8s": fewer}}
+    found: list[Manifest] = trigger["template"]["k8s"]["parameters"]
+    return found
+
+
+def with_parameters(sensor: Manifest, parameters: Sequence[Manifest]) -> Manifest:
+    """The Sensor with these as its trigger's parameters."""
+    (trigger,) = sensor["spec"]["triggers"]
+    k8s = trigger["template"]["k8s"] | {"parameters": list(parameters)}
+    changed = trigger | {"template": trigger["template"] | {"k8s": k8s}}
     return sensor | {"spec": sensor["spec"] | {"triggers": [changed]}}
 
 

@@ -12,7 +12,7 @@ from cli.delivery import signature
 from cli.engine import Delivery, Engine, EngineError, Outcome, Taken
 from routes.consumers import durable_names
 from routes.manifests import Manifest
-from tests.engine.asking import Question, misfired, unheard, wrong
+from tests.engine.asking import Question, misfired, parameters_in, unheard, with_parameters, wrong
 from tests.engine.letters import gives_up_at_last, giving_up, wrong_letter
 from tests.engine.pace import wrong_pace
 from tests.engine.test_limits import filled
@@ -305,11 +305,7 @@ class Judge:
 
 def _writing(sensor: Manifest, parameters: Sequence[int]) -> Manifest:
     """The Sensor with these of its trigger's parameters only."""
-    (trigger,) = sensor["spec"]["triggers"]
-    k8s = trigger["template"]["k8s"]
-    fewer = k8s | {"parameters": [k8s["parameters"][i] for i in parameters]}
-    changed = trigger | {"template": trigger["template"] | {"k8s": fewer}}
-    return sensor | {"spec": sensor["spec"] | {"triggers": [changed]}}
+    return with_parameters(sensor, [parameters_in(sensor)[i] for i in parameters])
 
 
 def _joined(changed: Answer, alone: Answer, whole: Answer) -> Answer:
