@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.table import Table
 from rich.text import Text
 
 from cli.diff import flat
+from cli.pages import rendered
 from cli.show import literal
 from cli.stacks import stack_names, written_settings
 from routes.settings import SECRETS, Setting, all_settings
@@ -33,18 +33,12 @@ def table() -> Table:
 
 def markdown() -> str:
     """Every setting and what the stacks here have set, from `settings.md.j2`."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"code": lambda text: literal(text) if text else "", "cell": _cell}
     listed = [setting for setting in _once(all_settings()) if not AMOUNTS.search(setting.path)]
     groups = {name: list(group) for name, group in groupby(listed, lambda setting: re.split(r"[.(]", setting.path)[0])}
     stacks = {name: flat(written_settings(name)) for name in stack_names()}
-    return environment.get_template("settings.md.j2").render(
+    return rendered(
+        Path(__file__).with_name("settings.md.j2"),
+        {"code": lambda text: literal(text) if text else "", "cell": _cell},
         single=[group[0] for group in groups.values()],
         nested={name: group[1:] for name, group in groups.items() if len(group) > 1},
         stacks=stacks,

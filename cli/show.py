@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.pages import rendered
 from routes import FAMILIES
 from routes.compiler import PREFIX, lane_of
 from routes.contract import ANNOTATIONS, LABELS, PARAMETERS, TEMPLATES, Carried, WorkflowName
@@ -65,16 +65,10 @@ def _indented(text: str) -> Padding:
 
 def markdown(stack: str, settings: StackSettings) -> str:
     """The route table and the contract, from `routes.md.j2`. Routes that are off are only named."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"code": _code, "id": lambda text: re.sub(r"\W", "_", text)}
     on = [route for route in ROUTES if settings.route(route).enabled]
-    return environment.get_template("routes.md.j2").render(
+    return rendered(
+        Path(__file__).with_name("routes.md.j2"),
+        {"code": _code, "id": lambda text: re.sub(r"\W", "_", text)},
         stack=stack,
         prefix=PREFIX,
         all=ROUTES,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from cli.pages import rendered
 from tests.faults.hangs import SLOW, Hangs
 from tests.faults.rows import LONG, STORE, Measured
 from tests.faults.stack import RATE
@@ -26,14 +26,8 @@ def write(found: Sequence[Measured], hung: Sequence[Hangs], *, minutes: float) -
 
 def page(found: Sequence[Measured], hung: Sequence[Hangs], *, minutes: float) -> str:
     """The page, with the rates and numbers of this run."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("reliability.md.j2").render(
+    return rendered(
+        Path(__file__).with_name("reliability.md.j2"),
         found=found,
         hung=hung,
         size=LONG,
