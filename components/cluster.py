@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from kubernetes import client, config
 
+ANSWER_SECONDS = 10
+"""Seconds that an answer may take."""
+
 
 def connect(context: str) -> client.ApiClient:
     """The API server of a kubeconfig's context. What it does not answer at once is not asked again."""

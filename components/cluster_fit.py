@@ -16,7 +16,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
 from routes.cluster_fit import (
     Kind,
     changed_by_hand,
@@ -30,7 +30,6 @@ from routes.compiler import CompiledStack
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
 
-ANSWER_SECONDS = 10
 ASKED_AT_ONCE = 8
 VERBS = ("create", "get", "patch")
 """What Pulumi does with each object."""

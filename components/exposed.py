@@ -1,6 +1,6 @@
 """Who would serve the Ingress or HTTPRoute: looked at before anything is made, at preview too.
 
-Kubernetes takes either where nobody does, and says nothing. A cluster that cannot be asked is Pulumi's to tell.
+Kubernetes takes either where nobody does, and says nothing.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pulumi
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from kubernetes import client
 
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
+from components.preview import where_it_answers
 from routes.exposure import class_problems, gateway_problems
 from routes.settings import PROJECT, GatewayExposure, IngressExposure, NoExposure, SecretTls, StackSettings
-
-ANSWER_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,15 @@ class Exposed:
         """
         if isinstance(self.settings.exposure, NoExposure):
             return
-        try:
-            api = connect(self.settings.kube_context)
-            wrong = list(self._problems(api))
-        except (client.ApiException, config.ConfigException, HTTPError) as error:
-            if isinstance(error, client.ApiException) and error.status == 403:
-                pulumi.log.warn(
-                    "no right to read IngressClasses, or the Gateway: whether anybody serves the setting exposure has"
-                    " not been looked at"
+        with where_it_answers(
+            "no right to read IngressClasses, or the Gateway: whether anybody serves the setting exposure has not been"
+            " looked at"
+        ):
+            if wrong := list(self._problems(connect(self.settings.kube_context))):
+                raise pulumi.RunError(
+                    f"{PROJECT}:exposure: GitHub would not get through in context {self.settings.kube_context}\n\n"
+                    + "\n".join(f"  {problem}" for problem in wrong)
                 )
-            return
-        if wrong:
-            raise pulumi.RunError(
-                f"{PROJECT}:exposure: GitHub would not get through in context {self.settings.kube_context}\n\n"
-                + "\n".join(f"  {problem}" for problem in wrong)
-            )
 
     def _problems(self, api: client.ApiClient) -> Iterator[str]:
         match self.settings.exposure:

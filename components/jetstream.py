@@ -11,11 +11,11 @@ from typing import Any
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
+from components.cluster import ANSWER_SECONDS
 from routes.compiler import EVENT_BUS
 from routes.settings import Monitor, NativeEventBus, StackSettings
 from routes.streams import STREAM
 
-ANSWER_SECONDS = 10
 SERVERS_ASKED = 20
 """How often a cluster of NATS is asked: the Service leads to any server, and only a consumer's leader knows."""
 

@@ -12,12 +12,11 @@ from kubernetes import config
 from urllib3.exceptions import HTTPError
 
 from components import PACKAGE
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
 from components.objects import declare, logical_name
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
 
-ANSWER_SECONDS = 10
 PROMETHEUSES = "/apis/monitoring.coreos.com/v1/prometheuses"
 SELECTORS = {"PodMonitors": "podMonitorSelector", "PrometheusRules": "ruleSelector"}
 

@@ -1,6 +1,6 @@
 """What the pods find in the cluster: a namespace with a Pod Security level, and an API server that they may reach.
 
-Looked at before anything is made, at preview too. A cluster that cannot be asked is Pulumi's to tell.
+Looked at before anything is made, at preview too.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 import pulumi
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from kubernetes import client
 
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
+from components.preview import where_it_answers
 from routes.pods import pod_security_labels
 from routes.settings import PROJECT, StackSettings
 
-ANSWER_SECONDS = 10
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
@@ -33,20 +32,17 @@ class PodSurroundings:
 
         Raises RunError when the stack's NetworkPolicies would cut the Sensors off the API server.
         """
-        try:
+        with where_it_answers(
+            "no right to read namespaces, or the EndpointSlices of the Service kubernetes in namespace default:"
+            " whether Pod Security is enforced, whether the NetworkPolicies let the Sensors reach the API"
+            " server, and whether they let anybody in, has not been looked at"
+        ):
             api = connect(self.settings.kube_context)
             if not self.settings.create_namespace:
                 self._namespace(api)
             if self.settings.network_policy.enabled:
                 self._api_server(api)
                 self._posters(api)
-        except (client.ApiException, config.ConfigException, HTTPError) as error:
-            if isinstance(error, client.ApiException) and error.status == 403:
-                pulumi.log.warn(
-                    "no right to read namespaces, or the EndpointSlices of the Service kubernetes in namespace default:"
-                    " whether Pod Security is enforced, whether the NetworkPolicies let the Sensors reach the API"
-                    " server, and whether they let anybody in, has not been looked at"
-                )
 
     def _namespace(self, api: client.ApiClient) -> None:
         name = self.settings.namespace

@@ -12,18 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pulumi
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
+from kubernetes import client
 
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
 from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
+from components.preview import where_it_answers
 from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
 from routes.consumers import Loss, dropped, durable_names, renamed
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
 from routes.streams import STREAM, Difference, differences, servers_of, stream_config
-
-ANSWER_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,12 @@ class Queues:
         Raises RunError where deliveries that wait would be lost and the setting `loses` does not say so, and where the
         stream is not as the stack says: the engine would leave it so, without a word.
         """
-        try:
+        with where_it_answers(
+            f"no right to read the Sensors and the EventBus of namespace {self.settings.namespace}: whether this loses"
+            " deliveries that wait has not been looked at"
+        ):
             api = connect(self.settings.kube_context)
-            live, bus = self._sensors(api), self._event_bus(api)
-            found = look(api, monitor_of(self.settings))
-        except (client.ApiException, config.ConfigException, HTTPError) as error:
-            if isinstance(error, client.ApiException) and error.status == 403:
-                pulumi.log.warn(
-                    f"no right to read the Sensors and the EventBus of namespace {self.settings.namespace}: whether"
-                    " this loses deliveries that wait has not been looked at"
-                )
-            return  # a cluster that cannot be asked is Pulumi's to tell
-        self._judge(live, bus, found)
+            self._judge(self._sensors(api), self._event_bus(api), look(api, monitor_of(self.settings)))
 
     def _sensors(self, api: client.ApiClient) -> dict[str, Manifest]:
         listed = client.CustomObjectsApi(api).list_namespaced_custom_object(

@@ -14,13 +14,12 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import connect
+from components.cluster import ANSWER_SECONDS, connect
 from routes.admission import SECRET_LENGTH
 from routes.compiler import EVENT_SOURCE_SERVICE
 from routes.manifests import Manifest
 from routes.settings import StackSettings
 
-ANSWER_SECONDS = 10
 OPEN = "since Argo Events lets every delivery in when it is empty"
 REFUSED = 400
 """What the EventSource answers to a delivery that is not signed as it should be."""
