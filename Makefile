@@ -174,7 +174,7 @@ test-supply: $(READY) engine ## The tests of `make audit` and `make sbom` on the
 	@$(VENV)/bin/pytest tests/supply/test_tools.py
 
 .PHONY: mutation
-mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Ten minutes on two cores
+mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Five minutes on two cores
 	@$(RUN) tests.mutation
 
 .PHONY: test-e2e

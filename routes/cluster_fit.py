@@ -9,7 +9,7 @@ from typing import Any
 from routes.manifests import Manifest
 from routes.settings import PROJECT
 
-OURS = {"app.kubernetes.io/part-of": "github-to-argo"}
+OURS = {"app.kubernetes.io/part-of": PROJECT}
 """What every object of a stack is labelled with."""
 
 ARGO_EVENTS = "install Argo Events, 1.9 or newer"

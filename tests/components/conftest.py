@@ -184,3 +184,10 @@ def named(manifest: Manifest) -> tuple[str, str, str | None]:
     """What identifies an object of a cluster."""
     metadata = manifest["metadata"]
     return manifest["kind"], metadata["name"], metadata.get("namespace")
+
+
+def refused(check: Callable[..., object], *args: Any, **kwargs: Any) -> str:
+    """The words with which a check ends `pulumi preview`."""
+    with pytest.raises(pulumi.RunError) as raised:
+        check(*args, **kwargs)
+    return str(raised.value)

@@ -14,6 +14,7 @@ from components.cluster_fit import ClusterFit
 from routes import FAMILIES
 from routes.compiler import compile_stack
 from routes.settings import parse_settings
+from tests.components.conftest import refused
 from tests.routes.test_cluster_fit import SERVED
 from tests.routes.test_settings import MINIMAL
 
@@ -85,12 +86,6 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
         return warnings
 
     return check
-
-
-def refused(check: Check, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(pulumi.RunError) as raised:
-        check(*args, **kwargs)
-    return str(raised.value)
 
 
 def theirs(**metadata: object) -> dict[str, object]:

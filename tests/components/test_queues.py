@@ -20,6 +20,7 @@ from routes.compiler import compile_stack
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import parse_settings
+from tests.components.conftest import refused
 from tests.routes.test_compiler import sensors, stack
 from tests.routes.test_consumers import OF_BEFORE, SECURITY
 from tests.routes.test_settings import EXOTIC, MINIMAL
@@ -81,12 +82,6 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
         return warnings
 
     return check
-
-
-def refused(check: Check, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(pulumi.RunError) as raised:
-        check(*args, **kwargs)
-    return str(raised.value)
 
 
 WITH_OLD = NOW | {SECURITY: OF_BEFORE}

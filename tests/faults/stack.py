@@ -151,6 +151,17 @@ def native(servers: int) -> dict[str, object]:
     return {"kind": "native", "replicas": servers, "storage": "2Gi"}
 
 
+def listening(webhook: Mapping[str, str], namespace: str, api: client.ApiClient) -> Sender:
+    """The way to the EventSource of a stack that is up, by its output `webhook`. Raises Late."""
+    service = webhook["service"].split(".")[0]
+    address = client.CoreV1Api(api).read_namespaced_service(service, namespace).spec.cluster_ip
+    secret = Layout().webhook_secret.read_bytes().strip()
+    sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=secret)
+    if not sender.listening(30):
+        raise Late("the EventSource does not listen")
+    return sender
+
+
 @contextmanager
 def fault_stack(
     name: str, event_bus: Mapping[str, object], *, rate: Mapping[str, object] = RATE, replicas: int = 2
@@ -169,12 +180,7 @@ def fault_stack(
     try:
         webhook = stack.up().outputs["webhook"]
         api = new_client_from_config()
-        service = webhook["service"].split(".")[0]
-        address = client.CoreV1Api(api).read_namespaced_service(service, namespace).spec.cluster_ip
-        secret = Layout().webhook_secret.read_bytes().strip()
-        sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=secret)
-        if not sender.listening(30):
-            raise Late("the EventSource does not listen")
+        sender = listening(webhook, namespace, api)
         yield FaultStack(stack, sender, api, "js" if own else name, own)
     finally:
         if stack.folder.exists():

@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import yaml
 from kubernetes import client
 from kubernetes.config import new_client_from_config
 
 from cli.delivery import WORKFLOWS, Sender
-from cli.stacks import ROOT
 from cli.workflow import FINISHED, phase_of
 from lab.host import read_status
-from lab.layout import Layout
 from lab.stack import LabStack
+from tests.faults.stack import exotic, listening
 
 NAME = "seen"
 NAMESPACE = f"github-to-argo-{NAME}"
@@ -111,20 +109,12 @@ class WatchedStack:
 @contextmanager
 def watched_stack() -> Iterator[WatchedStack]:
     """The stack, up, in a namespace and a NATS account of its own. Raises StackFailed."""
-    bus = yaml.safe_load((ROOT / "Pulumi.lab.yaml").read_text())["config"]["github-to-argo:eventBus"]
-    bus["monitor"]["account"] = NAME
-    stack = LabStack(
-        NAME, SETTINGS | {"eventBus": bus | {"backlog": "16Mi", "maxPayloadBytes": 8 * 1024**2}}, account=NAME
-    )
+    bus = exotic(NAME, backlog="16Mi", maxPayloadBytes=8 * 1024**2)
+    stack = LabStack(NAME, SETTINGS | {"eventBus": bus}, account=NAME)
     try:
         webhook = stack.up().outputs["webhook"]
         api = new_client_from_config()
-        service = webhook["service"].split(".")[0]
-        address = client.CoreV1Api(api).read_namespaced_service(service, NAMESPACE).spec.cluster_ip
-        secret = Layout().webhook_secret.read_bytes().strip()
-        sender = Sender(url=f"http://{address}:12000{webhook['path']}", secret=secret)
-        assert sender.listening(30)
-        yield WatchedStack(sender, api)
+        yield WatchedStack(listening(webhook, NAMESPACE, api), api)
     finally:
         if stack.folder.exists():
             stack.destroy()
