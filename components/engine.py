@@ -11,12 +11,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pulumi
 from kubernetes import client, config
 
+from components.cluster import answer, read
 from components.jetstream import JetStream, Silent, Unknown, look
 from routes.consumers import durable_names
 from routes.manifests import Manifest
@@ -24,6 +26,8 @@ from routes.settings import Monitor
 
 # The label of an object's Deployment, and the variable that holds the object in its pod: JSON in base64.
 DEPLOYED = {"EventSource": ("eventsource-name", "EVENTSOURCE_OBJECT"), "Sensor": ("sensor-name", "SENSOR_OBJECT")}
+
+ANSWER_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +59,16 @@ class Engine:
                 now = time.monotonic()
                 for name, age in found.saved.items():
                     saved[name] = max(saved.get(name, -math.inf), now - age.total_seconds())
+            deployments = _deployments(api, sensors)
+            began = _started(api, sensors) if isinstance(found, JetStream) else {}
             for sensor in sensors:
                 name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
                 log = f"see: kubectl -n {namespace} logs -l sensor-name={name}"
-                if not _runs_as_applied(api, sensor):
-                    yield _not_running(api, sensor)
+                if not _runs_as_applied(deployments[name], sensor):
+                    yield _not_running(deployments[name], sensor)
                 elif isinstance(found, JetStream) and not durable_names(sensor) <= found.waiting.keys():
                     yield f"{name}: its consumer is not there; {log}"
-                elif isinstance(found, JetStream) and not saved.get(name, -math.inf) >= _started(api, sensor) - CLOCKS:
+                elif isinstance(found, JetStream) and not saved.get(name, -math.inf) >= began[name] - CLOCKS:
                     yield f"{name}: its consumer may be one that it deletes when it starts, and it has not yet; {log}"
 
         self._wait(
@@ -75,10 +81,13 @@ class Engine:
     def listening(self, event_source: Manifest) -> None:
         """Returns when the EventSource runs as applied. Raises RunError when that takes too long."""
         api = self._api()
-        self._wait(
-            lambda: iter([] if _runs_as_applied(api, event_source) else [_not_running(api, event_source)]),
-            "the EventSource does not run as applied",
-        )
+
+        def missing() -> Iterator[str]:
+            (found,) = _deployments(api, [event_source]).values()
+            if not _runs_as_applied(found, event_source):
+                yield _not_running(found, event_source)
+
+        self._wait(missing, "the EventSource does not run as applied")
 
     def _api(self) -> client.ApiClient:
         return config.new_client_from_config(context=self.kube_context)
@@ -92,15 +101,15 @@ class Engine:
             time.sleep(0.5)
 
 
-def _not_running(api: client.ApiClient, manifest: Manifest) -> str:
+def _not_running(deployments: Sequence[Manifest], manifest: Manifest) -> str:
     """Where to look, and what the cluster says of the Deployment itself: pods that were refused are nowhere else."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     label, _ = DEPLOYED[manifest["kind"]]
     told = {
-        condition.type: condition.message
-        for deployment in _deployments(api, manifest)
-        for condition in deployment.status.conditions or []
-        if (condition.type, condition.status) in (("ReplicaFailure", "True"), ("Available", "False"))
+        condition["type"]: condition["message"]
+        for deployment in deployments
+        for condition in deployment.get("status", {}).get("conditions", [])
+        if (condition["type"], condition["status"]) in (("ReplicaFailure", "True"), ("Available", "False"))
     }
     why = told.get("ReplicaFailure") or told.get("Available") or ""
     return f"{name}: its pod does not run as applied{f' ({why})' if why else ''};" + (
@@ -108,14 +117,20 @@ def _not_running(api: client.ApiClient, manifest: Manifest) -> str:
     )
 
 
-def _deployments(api: client.ApiClient, manifest: Manifest) -> list[Any]:
-    label, _ = DEPLOYED[manifest["kind"]]
-    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
-    try:
-        listed = client.AppsV1Api(api).list_namespaced_deployment(namespace, label_selector=f"{label}={name}")
-    except client.ApiException as error:
-        raise pulumi.RunError(f"cannot see whether {name} runs: list deployments: {error.reason}") from None
-    found: list[Any] = listed.items
+def _deployments(api: client.ApiClient, manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
+    """The Deployments of each of these, which are of one kind, by its name."""
+    found: dict[str, list[Manifest]] = {manifest["metadata"]["name"]: [] for manifest in manifests}
+    for kind, namespace in {(manifest["kind"], manifest["metadata"]["namespace"]) for manifest in manifests}:
+        label, _ = DEPLOYED[kind]
+        try:
+            path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+            listed = read(api, path, seconds=ANSWER_SECONDS, labelSelector=label)
+        except client.ApiException as error:
+            names = ", ".join(found)
+            raise pulumi.RunError(f"cannot see whether {names} runs: list deployments: {error.reason}") from None
+        for deployment in listed["items"]:
+            if (name := deployment["metadata"]["labels"][label]) in found:
+                found[name].append(deployment)
     return found
 
 
@@ -123,43 +138,50 @@ CLOCKS = 2.0
 """Seconds: the clocks of nodes, API server and NATS count whole ones, and none is compared with another."""
 
 
-def _started(api: client.ApiClient, sensor: Manifest) -> float:
-    """When the first of a Sensor's pods started, by our own monotonic clock: only they can have written since.
+def _started(api: client.ApiClient, sensors: Sequence[Manifest]) -> dict[str, float]:
+    """When the first of each Sensor's pods started, by our own monotonic clock: only they can have written since.
 
     One of them leads, and writes down what it is once it does.
     """
-    name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
-    try:
-        listed, _, headers = client.CoreV1Api(api).list_namespaced_pod_with_http_info(
-            namespace, label_selector=f"{DEPLOYED['Sensor'][0]}={name}"
-        )
-    except client.ApiException as error:
-        raise pulumi.RunError(f"cannot see when {name} started: list pods: {error.reason}") from None
-    now = parsedate_to_datetime(headers["Date"])
-    running = [status.state.running for pod in listed.items for status in pod.status.container_statuses or []]
-    ages = [(now - one.started_at).total_seconds() for one in running if one]
-    return time.monotonic() - max(ages, default=-math.inf)
+    label, _ = DEPLOYED["Sensor"]
+    found = {sensor["metadata"]["name"]: math.inf for sensor in sensors}
+    for namespace in {sensor["metadata"]["namespace"] for sensor in sensors}:
+        try:
+            path = f"/api/v1/namespaces/{namespace}/pods"
+            listed, headers = answer(api, path, seconds=ANSWER_SECONDS, labelSelector=label)
+        except client.ApiException as error:
+            names = ", ".join(found)
+            raise pulumi.RunError(f"cannot see when {names} started: list pods: {error.reason}") from None
+        now, ours = parsedate_to_datetime(headers["Date"]), time.monotonic()
+        for pod in listed["items"]:
+            name = pod["metadata"]["labels"][label]
+            for status in pod.get("status", {}).get("containerStatuses", []):
+                if name in found and (running := status["state"].get("running")):
+                    age = now - datetime.fromisoformat(running["startedAt"])
+                    found[name] = min(found[name], ours - age.total_seconds())
+    return found
 
 
-def _runs_as_applied(api: client.ApiClient, manifest: Manifest) -> bool:
+def _runs_as_applied(deployments: Sequence[Manifest], manifest: Manifest) -> bool:
     """Whether the controller has seen this very spec, and all pods and only pods of it run.
 
     The conditions do not tell: they stay True from before until the controller has looked again.
     """
     _, variable = DEPLOYED[manifest["kind"]]
-    found = _deployments(api, manifest)
-    return bool(found) and all(
+    return bool(deployments) and all(
         _deployed(deployment, variable, manifest["spec"])
-        and deployment.status.observed_generation == deployment.metadata.generation
-        and deployment.status.replicas == deployment.spec.replicas
-        and deployment.status.updated_replicas == deployment.spec.replicas
-        and deployment.status.available_replicas == deployment.spec.replicas
-        for deployment in found
+        and deployment["status"].get("observedGeneration") == deployment["metadata"]["generation"]
+        and all(
+            deployment["status"].get(count, 0) == deployment["spec"]["replicas"]
+            for count in ("replicas", "updatedReplicas", "availableReplicas")
+        )
+        for deployment in deployments
     )
 
 
-def _deployed(deployment: Any, variable: str, spec: Manifest) -> bool:
-    environment = {e.name: e.value for c in deployment.spec.template.spec.containers for e in c.env or []}
+def _deployed(deployment: Manifest, variable: str, spec: Manifest) -> bool:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    environment = {e["name"]: e.get("value", "") for c in containers for e in c.get("env", [])}
     return variable in environment and holds(json.loads(base64.b64decode(environment[variable]))["spec"], spec)
 
 

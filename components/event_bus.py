@@ -38,7 +38,7 @@ class EventBus(pulumi.ComponentResource):
         first: list[pulumi.Resource] = [*args.after]
         if args.access:
             children = pulumi.ResourceOptions(parent=self, depends_on=first)
-            first = [declare(f"{name}-access", args.access, children, string_data={args.key: args.value})]
+            first = [declare(f"{name}-access", args.access, children, stringData={args.key: args.value})]
         self.event_bus = declare(
             f"{name}-eventbus",
             args.event_bus,

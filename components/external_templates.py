@@ -10,7 +10,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import connect
+from components.cluster import connect, read
 from routes.external_templates import account_problems, problems
 from routes.manifests import Manifest
 from routes.settings import PROJECT
@@ -66,15 +66,13 @@ class ExternalTemplates:
     def _read(self) -> list[Manifest] | None:
         """The WorkflowTemplates that are there; None where there is not even the namespace."""
         api = connect(self.kube_context)
-        listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
-            "argoproj.io", "v1alpha1", self.namespace, "workflowtemplates", _request_timeout=ANSWER_SECONDS
-        )
-        found: list[Manifest] = listed["items"]
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflowtemplates"
+        found: list[Manifest] = read(api, path, seconds=ANSWER_SECONDS)["items"]
         return found if found or self._namespace_is_there(api) else None
 
     def _namespace_is_there(self, api: client.ApiClient) -> bool:
         try:
-            client.CoreV1Api(api).read_namespace(self.namespace, _request_timeout=ANSWER_SECONDS)
+            read(api, f"/api/v1/namespaces/{self.namespace}", seconds=ANSWER_SECONDS)
         except client.ApiException as error:
             if error.status == 403:
                 return True  # who may not ask could still list what is in it

@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 import pulumi
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import ANSWER_SECONDS, connect, read
 from components.preview import where_it_answers
 from routes.pods import pod_security_labels
 from routes.settings import PROJECT, StackSettings
@@ -47,12 +47,12 @@ class PodSurroundings:
     def _namespace(self, api: client.ApiClient) -> None:
         name = self.settings.namespace
         try:
-            found = client.CoreV1Api(api).read_namespace(name, _request_timeout=ANSWER_SECONDS)
+            found = read(api, f"/api/v1/namespaces/{name}", seconds=ANSWER_SECONDS)
         except client.ApiException as error:
             if error.status == 404:
                 return
             raise
-        level = (found.metadata.labels or {}).get(ENFORCE)
+        level = found["metadata"].get("labels", {}).get(ENFORCE)
         if level not in ("restricted", self.settings.pod_security):
             labels = " ".join(f"{key}={value}" for key, value in pod_security_labels(self.settings).items())
             what = f"Pod Security {level}" if level else "no Pod Security"
@@ -64,15 +64,18 @@ class PodSurroundings:
             )
 
     def _api_server(self, api: client.ApiClient) -> None:
-        slices = client.DiscoveryV1Api(api).list_namespaced_endpoint_slice(
-            "default", label_selector="kubernetes.io/service-name=kubernetes", _request_timeout=ANSWER_SECONDS
+        slices = read(
+            api,
+            "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+            seconds=ANSWER_SECONDS,
+            labelSelector="kubernetes.io/service-name=kubernetes",
         )
-        there = [
-            (address, port.port)
-            for found in slices.items
-            for endpoint in found.endpoints or []
-            for address in endpoint.addresses
-            for port in found.ports or []
+        there: list[tuple[str, int]] = [
+            (address, port["port"])
+            for found in slices["items"]
+            for endpoint in found.get("endpoints") or []
+            for address in endpoint["addresses"]
+            for port in found.get("ports") or []
         ]
         if wrong := list(self._cut_off(there)):
             raise pulumi.RunError(

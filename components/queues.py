@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pulumi
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import ANSWER_SECONDS, connect, read
 from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
 from components.preview import where_it_answers
 from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
@@ -45,26 +45,18 @@ class Queues:
             self._judge(self._sensors(api), self._event_bus(api), look(api, monitor_of(self.settings)))
 
     def _sensors(self, api: client.ApiClient) -> dict[str, Manifest]:
-        listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
-            "argoproj.io",
-            "v1alpha1",
-            self.settings.namespace,
-            "sensors",
-            label_selector=f"app.kubernetes.io/part-of={PREFIX}",
-            _request_timeout=ANSWER_SECONDS,
+        listed = read(
+            api,
+            f"/apis/argoproj.io/v1alpha1/namespaces/{self.settings.namespace}/sensors",
+            seconds=ANSWER_SECONDS,
+            labelSelector=f"app.kubernetes.io/part-of={PREFIX}",
         )
         return {sensor["metadata"]["name"]: sensor for sensor in listed["items"]}
 
     def _event_bus(self, api: client.ApiClient) -> Manifest | None:
         try:
-            found: Manifest = client.CustomObjectsApi(api).get_namespaced_custom_object(
-                "argoproj.io",
-                "v1alpha1",
-                self.settings.namespace,
-                "eventbus",
-                EVENT_BUS,
-                _request_timeout=ANSWER_SECONDS,
-            )
+            path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.settings.namespace}/eventbus/{EVENT_BUS}"
+            found: Manifest = read(api, path, seconds=ANSWER_SECONDS)
         except client.ApiException as error:
             if error.status == 404:
                 return None

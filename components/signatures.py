@@ -14,7 +14,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import ANSWER_SECONDS, connect, read
 from routes.admission import SECRET_LENGTH
 from routes.compiler import EVENT_SOURCE_SERVICE
 from routes.manifests import Manifest
@@ -38,12 +38,11 @@ class Signatures:
         """
         secret, namespace = self.settings.webhook_secret, self.settings.namespace
         try:
-            found = client.CoreV1Api(connect(self.settings.kube_context)).read_namespaced_secret(
-                secret.name, namespace, _request_timeout=ANSWER_SECONDS
-            )
+            path = f"/api/v1/namespaces/{namespace}/secrets/{secret.name}"
+            found = read(connect(self.settings.kube_context), path, seconds=ANSWER_SECONDS)
         except (client.ApiException, config.ConfigException, HTTPError):
             return
-        size = len(base64.b64decode((found.data or {}).get(secret.key, "")))
+        size = len(base64.b64decode(found.get("data", {}).get(secret.key, "")))
         if secret.kind != "config" and size < SECRET_LENGTH:
             raise pulumi.RunError(
                 f"the key {secret.key} of the Secret {secret.name} in namespace {namespace} holds {size} characters and"

@@ -35,6 +35,6 @@ class WebhookSecret(pulumi.ComponentResource):
         )
         self.secret = None
         if args.secret:
-            data = {"string_data": {args.key: args.value}} if args.value is not None else {}
+            data = {"stringData": {args.key: args.value}} if args.value is not None else {}
             self.secret = declare(f"{name}-secret", args.secret, children, **data)
         self.register_outputs({})

@@ -1,14 +1,12 @@
 """Each component by itself, on Pulumi mocks."""
 
 import pulumi
-import pytest
 
 from cli.stacks import read_settings
 from components.access import Access, AccessArgs
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.jetstream import monitor_of
-from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.redelivery import Redelivery, RedeliveryArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
@@ -164,11 +162,6 @@ def test_the_redelivery_runs_once_all_that_it_stands_on_is_there() -> None:
     ]
     assert {r.urn for r in others} <= cron.dependencies
     assert cron.inputs["spec"]["schedules"] == ["*/5 * * * *"]
-
-
-def test_a_kind_that_no_stack_has_is_refused() -> None:
-    with pytest.raises(ValueError, match="no stack has a Pod"):
-        declare("x", {"kind": "Pod", "metadata": {}}, pulumi.ResourceOptions())
 
 
 def test_a_native_event_bus_is_asked_at_its_own_monitoring_port() -> None:

@@ -60,15 +60,17 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
         consumers: list[str] = CONSUMERS,
         running: bool = True,
         monitored: bool = True,
-        deployments: Sequence[client.V1Deployment] = (),
+        deployments: Sequence[Manifest] = (),
         started: int = 60,
         saved: int = 58,
     ) -> Jetstream:
         api = Jetstream(status, consumers, saved)
-        monkeypatch.setattr(components.engine, "_started", lambda *_: time.monotonic() - started)
+        began = {sensor["metadata"]["name"]: time.monotonic() - started for sensor in SENSORS}
+        monkeypatch.setattr(components.engine, "_started", lambda *_: began)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
         monkeypatch.setattr(components.engine, "_runs_as_applied", lambda *_: running)
-        monkeypatch.setattr(components.engine, "_deployments", lambda *_: deployments)
+        found = {sensor["metadata"]["name"]: list(deployments) for sensor in SENSORS}
+        monkeypatch.setattr(components.engine, "_deployments", lambda *_: found)
         monitor = Monitor.model_validate({"namespace": "nats", "service": "nats", "account": "agents"})
         SUBSCRIBED(Engine(kube_context="x", monitor=monitor if monitored else None, seconds=0), SENSORS)
         return api
@@ -115,22 +117,19 @@ def test_a_sensor_started_with_the_first_of_its_pods_that_run(
 ) -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
 
-    def pod(seconds: int | None) -> client.V1Pod:
-        running = (
-            None if seconds is None else client.V1ContainerStateRunning(started_at=now - timedelta(seconds=seconds))
-        )
-        state = client.V1ContainerState(running=running)
-        status = client.V1ContainerStatus(
-            image="i", image_id="i", name="main", ready=True, restart_count=0, state=state
-        )
-        return client.V1Pod(status=client.V1PodStatus(container_statuses=[status]))
+    def pod(seconds: int | None) -> Manifest:
+        at = None if seconds is None else {"startedAt": f"{now - timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"}
+        labels = {"sensor-name": "github-pr-to-pr-validation"}
+        state = {"running": at} if at else {"waiting": {}}
+        return {"metadata": {"labels": labels}, "status": {"containerStatuses": [{"state": state}]}}
 
-    def listed(_: object, namespace: str, label_selector: str) -> tuple[client.V1PodList, int, dict[str, str]]:
-        assert (namespace, label_selector) == ("github-to-argo-lab", "sensor-name=github-pr-to-pr-validation")
-        return client.V1PodList(items=[pod(one) for one in started]), 200, {"Date": "Wed, 25 Nov 2026 00:00:00 GMT"}
+    def listed(_: object, path: str, *, seconds: float, labelSelector: str) -> tuple[Manifest, dict[str, str]]:
+        assert (path, labelSelector) == ("/api/v1/namespaces/github-to-argo-lab/pods", "sensor-name")
+        another = {**pod(1000), "metadata": {"labels": {"sensor-name": "of-another-stack"}}}
+        return {"items": [*(pod(one) for one in started), another]}, {"Date": "Wed, 25 Nov 2026 00:00:00 GMT"}
 
-    monkeypatch.setattr(client.CoreV1Api, "list_namespaced_pod_with_http_info", listed)
-    found = components.engine._started(client.ApiClient(), SENSORS[0])
+    monkeypatch.setattr(components.engine, "answer", listed)
+    (found,) = components.engine._started(client.ApiClient(), SENSORS[:1]).values()
     assert time.monotonic() - found == pytest.approx(ago, abs=1)
 
 
@@ -138,9 +137,9 @@ def test_who_may_not_see_pods_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise client.ApiException(status=403, reason="Forbidden")
 
-    monkeypatch.setattr(client.CoreV1Api, "list_namespaced_pod_with_http_info", refused)
+    monkeypatch.setattr(components.engine, "answer", refused)
     with pytest.raises(pulumi.RunError, match="cannot see when github-pr-to-pr-validation started: list pods: Forb"):
-        components.engine._started(client.ApiClient(), SENSORS[0])
+        components.engine._started(client.ApiClient(), SENSORS[:1])
 
 
 def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> None:
@@ -163,9 +162,8 @@ def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> Non
 def test_pods_that_were_refused_are_told_in_the_clusters_words(
     wait: Callable[..., Jetstream], conditions: list[tuple[str, str, str]], words: str
 ) -> None:
-    told = [client.V1DeploymentCondition(type=t, status=s, message=m) for t, s, m in conditions]
     found = deployment(SENSORS[0]["spec"])
-    found.status.conditions = told
+    found["status"]["conditions"] = [{"type": t, "status": s, "message": m} for t, s, m in conditions]
     with pytest.raises(pulumi.RunError, match=rf"does not run as applied \({words}\); see: kubectl"):
         wait(running=False, deployments=[found])
 
@@ -205,19 +203,15 @@ def test_a_spec_is_held_by_one_that_says_more_but_not_by_another() -> None:
     assert not holds({}, wanted)
 
 
-def deployment(spec: Manifest, **status: int) -> client.V1Deployment:
+def deployment(spec: Manifest, **status: int) -> Manifest:
     """A Sensor's Deployment as the controller writes it, in a status."""
     sensor = base64.b64encode(json.dumps({"spec": spec}).encode()).decode()
-    environment = [client.V1EnvVar(name="SENSOR_OBJECT", value=sensor)]
-    pod = client.V1PodSpec(containers=[client.V1Container(name="main", env=environment)])
-    counts = {"observed_generation": 2, "replicas": 1, "updated_replicas": 1, "available_replicas": 1} | status
-    return client.V1Deployment(
-        metadata=client.V1ObjectMeta(generation=2),
-        spec=client.V1DeploymentSpec(
-            replicas=1, selector=client.V1LabelSelector(), template=client.V1PodTemplateSpec(spec=pod)
-        ),
-        status=client.V1DeploymentStatus(**counts),
-    )
+    environment = [{"name": "SENSOR_OBJECT", "value": sensor}, {"name": "POD_NAME", "valueFrom": {}}]
+    return {
+        "metadata": {"generation": 2, "labels": {"sensor-name": SENSORS[0]["metadata"]["name"]}},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "main", "env": environment}]}}},
+        "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1} | status,
+    }
 
 
 BEFORE = copy.deepcopy(SENSORS[0]["spec"])
@@ -230,30 +224,31 @@ BEFORE["triggers"][0]["rateLimit"]["requestsPerUnit"] = 19
         ([deployment(SENSORS[0]["spec"] | {"replicas": 1})], True),
         ([], False),
         ([deployment(BEFORE)], False),
-        ([deployment(SENSORS[0]["spec"], observed_generation=1)], False),
+        ([deployment(SENSORS[0]["spec"], observedGeneration=1)], False),
         ([deployment(SENSORS[0]["spec"], replicas=2)], False),
-        ([deployment(SENSORS[0]["spec"], updated_replicas=0)], False),
-        ([deployment(SENSORS[0]["spec"], available_replicas=0)], False),
+        ([deployment(SENSORS[0]["spec"], updatedReplicas=0)], False),
+        ([deployment(SENSORS[0]["spec"], availableReplicas=0)], False),
     ],
     ids=["as applied", "none", "spec of before", "not seen yet", "an old pod too", "only old pods", "not available"],
 )
-def test_a_sensor_runs_as_applied(
-    monkeypatch: pytest.MonkeyPatch, found: list[client.V1Deployment], runs: bool
-) -> None:
-    def listed(_: object, namespace: str, label_selector: str) -> client.V1DeploymentList:
-        assert (namespace, label_selector) == ("github-to-argo-lab", "sensor-name=github-pr-to-pr-validation")
-        return client.V1DeploymentList(items=found)
+def test_a_sensor_runs_as_applied(monkeypatch: pytest.MonkeyPatch, found: list[Manifest], runs: bool) -> None:
+    def listed(_: object, path: str, *, seconds: float, labelSelector: str) -> Manifest:
+        assert (path, labelSelector) == ("/apis/apps/v1/namespaces/github-to-argo-lab/deployments", "sensor-name")
+        another = copy.deepcopy(deployment(SENSORS[1]["spec"], replicas=7))
+        another["metadata"]["labels"]["sensor-name"] = "of-another-stack"
+        return {"items": [*found, another]}
 
-    monkeypatch.setattr(client.AppsV1Api, "list_namespaced_deployment", listed)
-    assert components.engine._runs_as_applied(client.ApiClient(), SENSORS[0]) is runs
+    monkeypatch.setattr(components.engine, "read", listed)
+    (deployments,) = components.engine._deployments(client.ApiClient(), SENSORS[:1]).values()
+    assert components.engine._runs_as_applied(deployments, SENSORS[0]) is runs
 
 
 def test_who_may_not_see_deployments_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> None:
         raise client.ApiException(status=403, reason="Forbidden")
 
-    monkeypatch.setattr(client.AppsV1Api, "list_namespaced_deployment", refused)
+    monkeypatch.setattr(components.engine, "read", refused)
     with pytest.raises(
         pulumi.RunError, match="cannot see whether github-pr-to-pr-validation runs: list deployments: Forb"
     ):
-        components.engine._runs_as_applied(client.ApiClient(), SENSORS[0])
+        components.engine._deployments(client.ApiClient(), SENSORS[:1])

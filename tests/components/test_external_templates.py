@@ -14,6 +14,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 
+import components.external_templates
 from components.external_templates import ExternalTemplates
 from routes.manifests import Manifest
 
@@ -37,20 +38,18 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def check(templates: Answer, namespace: Exception | None = None, *, makes_namespace: bool = False) -> list[str]:
         warnings: list[str] = []
 
-        def listed(_: object, *path: str, _request_timeout: int) -> Manifest:
-            assert path == ("argoproj.io", "v1alpha1", "events", "workflowtemplates")
+        def read(_: object, path: str, *, seconds: float) -> Manifest:
+            if path == "/api/v1/namespaces/events":
+                if namespace is not None:
+                    raise namespace
+                return {}
+            assert path == "/apis/argoproj.io/v1alpha1/namespaces/events/workflowtemplates"
             if isinstance(templates, Exception):
                 raise templates
             return {"items": templates}
 
-        def read(_: object, name: str, _request_timeout: int) -> None:
-            assert name == "events"
-            if namespace is not None:
-                raise namespace
-
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
-        monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", listed)
-        monkeypatch.setattr(client.CoreV1Api, "read_namespace", read)
+        monkeypatch.setattr(components.external_templates, "read", read)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         CHECK(external(makes_namespace=makes_namespace))
         return warnings

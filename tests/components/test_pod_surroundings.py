@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pulumi
 import pytest
 from kubernetes import client, config
 
+import components.pod_surroundings
 from components.pod_surroundings import PodSurroundings
 from routes.settings import parse_settings
 from tests.routes.test_settings import MINIMAL
@@ -26,30 +28,28 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     ) -> list[str]:
         warnings: list[str] = []
 
-        def read(_: object, name: str, _request_timeout: int) -> client.V1Namespace:
-            assert name == "events"
-            if isinstance(labels, Exception):
-                raise labels
-            return client.V1Namespace(metadata=client.V1ObjectMeta(labels=labels))
-
-        def listed(_: object, namespace: str, label_selector: str, _request_timeout: int) -> client.V1EndpointSliceList:
-            assert (namespace, label_selector) == ("default", "kubernetes.io/service-name=kubernetes")
+        def read(_: object, path: str, *, seconds: float, **query: str) -> dict[str, Any]:
+            if path == "/api/v1/namespaces/events":
+                if isinstance(labels, Exception):
+                    raise labels
+                return {"metadata": {"labels": labels} if labels is not None else {}}
+            assert path == "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+            assert query == {"labelSelector": "kubernetes.io/service-name=kubernetes"}
             if isinstance(ports, Exception):
                 raise ports
-            found = client.V1EndpointSlice(
-                address_type="IPv4",
-                endpoints=[client.V1Endpoint(addresses=["10.0.0.7"])],
-                ports=[client.DiscoveryV1EndpointPort(port=ports)],
-            )
-            return client.V1EndpointSliceList(items=[found])
+            return {"items": [{"endpoints": [{"addresses": ["10.0.0.7"]}], "ports": [{"port": ports}]}]}
 
         def selected(_: object, label_selector: str, limit: int, _request_timeout: int) -> client.V1NamespaceList:
             return client.V1NamespaceList(items=[client.V1Namespace()] if label_selector == "is=there" else [])
 
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
+<<<<<<< HEAD
         monkeypatch.setattr(client.CoreV1Api, "list_namespace", selected)
         monkeypatch.setattr(client.CoreV1Api, "read_namespace", read)
         monkeypatch.setattr(client.DiscoveryV1Api, "list_namespaced_endpoint_slice", listed)
+=======
+        monkeypatch.setattr(components.pod_surroundings, "read", read)
+>>>>>>> d2c727c (components: a preview without the typed clients)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         CHECK(PodSurroundings(parse_settings(MINIMAL | settings, source="test")))
         return warnings

@@ -59,22 +59,19 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     ) -> list[str]:
         warnings: list[str] = []
 
-        def listed(_: object, *args: str, label_selector: str, _request_timeout: int) -> dict[str, Any]:
-            assert args == ("argoproj.io", "v1alpha1", "events", "sensors")
-            assert label_selector == "app.kubernetes.io/part-of=github-to-argo"
-            if raises:
-                raise raises
-            return {"items": list(live.values())}
-
-        def got(_: object, *args: str, _request_timeout: int) -> Manifest:
-            assert args == ("argoproj.io", "v1alpha1", "events", "eventbus", "github")
+        def read(_: object, path: str, *, seconds: float, **query: str) -> Manifest:
+            if path == "/apis/argoproj.io/v1alpha1/namespaces/events/sensors":
+                assert query == {"labelSelector": "app.kubernetes.io/part-of=github-to-argo"}
+                if raises:
+                    raise raises
+                return {"items": list(live.values())}
+            assert path == "/apis/argoproj.io/v1alpha1/namespaces/events/eventbus/github"
             if bus is None:
                 raise client.ApiException(status=404)
             return bus
 
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
-        monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", listed)
-        monkeypatch.setattr(client.CustomObjectsApi, "get_namespaced_custom_object", got)
+        monkeypatch.setattr(components.queues, "read", read)
         monkeypatch.setattr(components.queues, "look", lambda *_: JetStream(STREAM, {}) if found is None else found)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         parsed = parse_settings(MINIMAL | settings, source="test")

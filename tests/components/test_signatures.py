@@ -10,6 +10,7 @@ import pulumi
 import pytest
 from kubernetes import client, config
 
+import components.signatures
 from components.signatures import Signatures
 from routes import FAMILIES
 from routes.compiler import compile_stack
@@ -45,15 +46,15 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     """Looks at a Secret that holds these texts."""
 
     def check(texts: Mapping[str, str] | Exception | None, changes: Mapping[str, Any]) -> None:
-        def read(_: object, name: str, namespace: str, _request_timeout: int) -> client.V1Secret:
-            assert (name, namespace) == ("hook", "events")
+        def read(_: object, path: str, *, seconds: float) -> dict[str, Any]:
+            assert path == "/api/v1/namespaces/events/secrets/hook"
             if isinstance(texts, Exception):
                 raise texts
             data = {key: base64.b64encode(text.encode()).decode() for key, text in (texts or {}).items()}
-            return client.V1Secret(data=data or None)
+            return {"data": data} if data else {}
 
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
-        monkeypatch.setattr(client.CoreV1Api, "read_namespaced_secret", read)
+        monkeypatch.setattr(components.signatures, "read", read)
         CHECK(Signatures(settings(**changes)))
 
     return check
