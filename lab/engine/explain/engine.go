@@ -21,6 +21,9 @@ func parseValidateRequest(r *http.Request, secret []byte) ([]byte, error)
 //go:linkname convertEvent github.com/argoproj/argo-events/pkg/sensors.convertEvent
 func convertEvent(event cloudevents.Event) *v1alpha1.Event
 
+//go:linkname eventToString github.com/argoproj/argo-events/pkg/sensors.eventToString
+func eventToString(event *v1alpha1.Event) string
+
 //go:linkname initRateLimiter github.com/argoproj/argo-events/pkg/sensors.initRateLimiter
 func initRateLimiter(trigger v1alpha1.Trigger)
 
