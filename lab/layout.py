@@ -15,12 +15,14 @@ API_PORT = 443
 """443, so that the ClusterIP of the Service `kubernetes` needs no port translation."""
 NATS_PORT = 4222
 NATS_MONITOR_PORT = 8222
-NATS_ACCOUNTS = ("lab", "second", "faults", "full", "slow", "seen")
+NATS_ACCOUNTS = ("lab", "second", "faults", "full", "slow", "seen", "bench")
 """One for each stack that uses the NATS at once, or that wants a stream of its own: the subjects of two are alike."""
 NATS_NAMESPACE = "lab-nats"
 NATS_SERVICE = "nats"
 WORKFLOWS_NAMESPACE = "lab-workflows"
 """Where workflow-controller reads its own ConfigMap; it serves every namespace."""
+HOLLOW = "hollow-"
+"""So begin the names of namespaces whose Deployments the lab leaves alone: their pods are somebody else's to run."""
 
 API_URL = f"https://{LAB_ADDRESS}:{API_PORT}"
 

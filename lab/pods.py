@@ -21,7 +21,7 @@ from lab.away import stays_away
 from lab.cluster import ApiError, Cluster, namespaced
 from lab.confined import Confinement
 from lab.errors import LabError
-from lab.layout import API_PORT, LAB_ADDRESS, Layout, search_path
+from lab.layout import API_PORT, HOLLOW, LAB_ADDRESS, Layout, search_path
 from lab.network import PodNetwork
 from lab.podspec import File, Pod
 from lab.probes import Readiness
@@ -237,6 +237,11 @@ def _within_reach(asked: Confinement) -> Confinement:
     return asked if there else dataclasses.replace(asked, user=None, group=None)
 
 
+def is_ours(deployment: Json) -> bool:
+    """Whether the lab runs its pods."""
+    return not str(deployment["metadata"]["namespace"]).startswith(HOLLOW)
+
+
 def find_nsenter() -> str:
     found = shutil.which("nsenter", path=search_path())
     if found is None:
@@ -323,7 +328,7 @@ class Pods:
 
     def _look(self) -> None:
         announced = [running for running in list(self._running.values()) if running.announced]
-        found, deployments = self._cluster.list(_PODS), self._cluster.list(_DEPLOYMENTS)
+        found, deployments = self._cluster.list(_PODS), [d for d in self._cluster.list(_DEPLOYMENTS) if is_ours(d)]
         services = self._cluster.list(_SERVICES)
         self._stop_deleted(announced, found)
         owners = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in deployments}
