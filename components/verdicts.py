@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import pulumi
 from kubernetes import client, config
 
+from components.cluster import read
 from routes.compiler import WAIT_FOR
 from routes.manifests import Manifest
 
@@ -28,6 +29,10 @@ PLURALS = {
 
 PATIENCE_SECONDS = 5
 """How long a condition may be False before that is worth a warning: each is for a moment, on the way up."""
+
+LOOK_SECONDS = 2
+"""How long it does not look: hundreds of Sensors are megabytes."""
+ANSWER_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Verdicts:
         told: set[tuple[str, bool]] = set()
         api: client.ApiClient | None = None
         while True:
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_SECONDS)
             try:
                 api = api or config.new_client_from_config(context=self.kube_context)
                 unmet = await asyncio.to_thread(list, self._look(api))
@@ -63,22 +68,27 @@ class Verdicts:
 
     def _look(self, api: client.ApiClient) -> Iterator[tuple[str, str]]:
         """Each object that is there and whose conditions are not all True, and what the engine says of it."""
-        for manifest in self.objects:
-            kind, metadata = manifest["kind"], manifest["metadata"]
-            group, version = manifest["apiVersion"].split("/")
+        names = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in self.objects}
+        kinds = {(o["kind"], o["apiVersion"], o["metadata"]["namespace"]) for o in self.objects}
+        for kind, version, namespace in sorted(kinds):
+            path = f"/apis/{version}/namespaces/{namespace}/{PLURALS[kind]}"
             try:
-                found = client.CustomObjectsApi(api).get_namespaced_custom_object(
-                    group, version, metadata["namespace"], PLURALS[kind], metadata["name"]
-                )
+                there = read(api, path, seconds=ANSWER_SECONDS)["items"]
             except client.ApiException:
-                continue  # not there yet
-            status = found.get("status", {})
-            # An HTTPRoute's stand below each of its Gateways.
-            said = [status, *status.get("parents", [])]
-            conditions = {c["type"]: c for by in said for c in by.get("conditions", [])}
-            for wanted in WAIT_FOR[kind]:
-                condition = conditions.get(wanted, {"status": "not said yet"})
-                if condition["status"] != "True":
-                    words = condition.get("message") or condition.get("reason") or ""
-                    yield metadata["name"], f"{kind} {metadata['name']}: {wanted} is {condition['status']}: {words}"
-                    break
+                continue  # nothing is there yet
+            for found in there:
+                if (kind, name := found["metadata"]["name"]) in names:
+                    yield from _unmet(kind, name, found)
+
+
+def _unmet(kind: str, name: str, found: Manifest) -> Iterator[tuple[str, str]]:
+    status = found.get("status", {})
+    # An HTTPRoute's stand below each of its Gateways.
+    said = [status, *status.get("parents", [])]
+    conditions = {c["type"]: c for by in said for c in by.get("conditions", [])}
+    for wanted in WAIT_FOR[kind]:
+        condition = conditions.get(wanted, {"status": "not said yet"})
+        if condition["status"] != "True":
+            words = condition.get("message") or condition.get("reason") or ""
+            yield name, f"{kind} {name}: {wanted} is {condition['status']}: {words}"
+            return

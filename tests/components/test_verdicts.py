@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
+import components.verdicts
 from components.verdicts import PLURALS, Verdicts
 from routes.compiler import WAIT_FOR
 from tests.routes.test_compiler import stack
@@ -18,13 +19,16 @@ def told(
 ) -> list[tuple[str, str]]:
     """What is said when the API server answers this for every object."""
 
-    def get(*_: object) -> dict[str, Any]:
+    objects = [manifest for manifest in OBJECTS if manifest["kind"] == kind]
+    ((version, name),) = ((o["apiVersion"], o["metadata"]["name"]) for o in objects)
+
+    def read(_: object, path: str, *, seconds: float) -> dict[str, Any]:
+        assert path == f"/apis/{version}/namespaces/events/{PLURALS[kind]}"
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return {"items": [{"metadata": {"name": "another"}}, {"metadata": {"name": name}, **answer}]}
 
-    monkeypatch.setattr(client.CustomObjectsApi, "get_namespaced_custom_object", get)
-    objects = [manifest for manifest in OBJECTS if manifest["kind"] == kind]
+    monkeypatch.setattr(components.verdicts, "read", read)
     return list(Verdicts(kube_context="x", objects=objects, seconds=60)._look(client.ApiClient()))
 
 
