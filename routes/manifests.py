@@ -59,9 +59,16 @@ class ExprFilter(Model):
     fields_: list[ExprField] = Field(alias="fields")
 
 
+class EventContext(Model):
+    """What the EventSource says of an event."""
+
+    type: str
+
+
 class Filters(Model):
     exprs: list[ExprFilter] | None = None
-    data: list[DataFilter]
+    data: list[DataFilter] | None = None
+    context: EventContext | None = None
 
 
 class Dependency(Model):
