@@ -69,13 +69,13 @@ class LabStack:
     def up(self, *, refresh: bool = False) -> Up:
         """Bring the stack up. `refresh`: look first what became of what is there. Raises StackFailed."""
         with _Said() as said:
-            result = self._stack().up(on_event=said.hear, color="never", refresh=refresh)
+            result = self.ready().up(on_event=said.hear, color="never", refresh=refresh)
         return Up(_by_name(result.summary.resource_changes), {key: out.value for key, out in result.outputs.items()})
 
     def preview(self) -> dict[str, int]:
         """What `up` would do. Raises StackFailed."""
         with _Said() as said:
-            result = self._stack().preview(on_event=said.hear, color="never")
+            result = self.ready().preview(on_event=said.hear, color="never")
         return _by_name(result.change_summary)
 
     def destroy(self) -> None:
@@ -88,7 +88,8 @@ class LabStack:
         """The stack's outputs."""
         return {name: output.value for name, output in self._select().outputs().items()}
 
-    def _stack(self) -> automation.Stack:
+    def ready(self) -> automation.Stack:
+        """The stack with its settings and secrets written."""
         self._write_settings()
         stack = self._select()
         layout = Layout()
@@ -114,18 +115,19 @@ class LabStack:
         encrypted = {key: value for key, value in self._written().items() if key.removeprefix(f"{PROJECT}:") in SECRETS}
         overrides = {f"{PROJECT}:{key}": value for key, value in (self.overrides or {}).items()}
         document["config"] = document["config"] | overrides | encrypted
-        if self._file.exists():
-            document["encryptionsalt"] = yaml.safe_load(self._file.read_text()).get("encryptionsalt")
+        if self.file.exists():
+            document["encryptionsalt"] = yaml.safe_load(self.file.read_text()).get("encryptionsalt")
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(CLONE / "Pulumi.yaml", self.folder)
-        self._file.write_text(yaml.safe_dump(document))
+        self.file.write_text(yaml.safe_dump(document))
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
+        """Its settings."""
         return self.folder / f"Pulumi.{self.name}.yaml"
 
     def _written(self) -> Config:
-        return yaml.safe_load(self._file.read_text()).get("config", {}) if self._file.exists() else {}
+        return yaml.safe_load(self.file.read_text()).get("config", {}) if self.file.exists() else {}
 
     def _set_secret(self, key: str, value: str) -> None:
         """On standard input, which no process list shows; the Automation API would put it on a command line."""

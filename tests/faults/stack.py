@@ -164,7 +164,7 @@ def listening(webhook: Mapping[str, str], namespace: str, api: client.ApiClient)
 
 @contextmanager
 def fault_stack(
-    name: str, event_bus: Mapping[str, object], *, rate: Mapping[str, object] = RATE, replicas: int = 2
+    name: str, event_bus: Mapping[str, object], *, rate: Mapping[str, object] | str = RATE, replicas: int = 2
 ) -> Iterator[FaultStack]:
     """Stack `name` with the lab's settings, `replicas` pods for each Sensor, and this EventBus."""
     namespace = f"github-to-argo-{name}"

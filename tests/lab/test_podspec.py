@@ -7,6 +7,8 @@ import pytest
 from lab import podspec
 from lab.confined import Confinement
 from lab.errors import LabError
+from lab.layout import HOLLOW
+from lab.pods import is_ours
 
 Json = dict[str, Any]
 
@@ -273,3 +275,8 @@ def test_a_pod_object_has_no_node_so_that_its_deletion_waits_for_no_kubelet() ->
     found = podspec.pod_object(pod())
     assert "nodeName" not in found["spec"]
     assert found["metadata"]["ownerReferences"][0]["uid"] == "u"
+
+
+def test_a_deployment_in_a_hollow_namespace_is_not_run() -> None:
+    assert not is_ours({"metadata": {"namespace": f"{HOLLOW}bench"}})
+    assert is_ours({"metadata": {"namespace": f"not-{HOLLOW}bench"}})
