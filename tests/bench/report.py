@@ -166,7 +166,8 @@ def plot(found: Found) -> None:
     _plot_cost(cost, found.cost)
     if found.throughput:
         _plot_throughput(throughput, found.throughput)
-    _plot_growth(growth, found.growth)
+    if found.growth:
+        _plot_growth(growth, found.growth)
     figure.savefig(PLOT, metadata={"Date": None})
 
 
