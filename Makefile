@@ -139,6 +139,7 @@ faults: up ## Write docs/reliability.md anew: faults in the middle of bursts, on
 .PHONY: alerts
 alerts: up ## Set off every alert on the lab and draw docs/dashboard.svg anew; three minutes
 	@$(RUN) lab exec -- $(RUN) tests.monitoring
+
 .PHONY: bench
 bench: up engine payloads ## Write docs/performance.md anew: latency, cost, throughput, growth, on the lab; 15 minutes [ONLY="latency cost"]
 	@MINUTES=$(or $(MINUTES),12) $(RUN) lab exec -- $(RUN) tests.bench $(ONLY)

@@ -91,10 +91,8 @@ class PodSurroundings:
             if not labels:
                 continue
             selector = ",".join(f"{key}={value}" for key, value in labels.items())
-            found = client.CoreV1Api(api).list_namespace(
-                label_selector=selector, limit=1, _request_timeout=ANSWER_SECONDS
-            )
-            if not found.items:
+            found = read(api, "/api/v1/namespaces", seconds=ANSWER_SECONDS, labelSelector=selector, limit="1")
+            if not found["items"]:
                 pulumi.log.warn(
                     f"{PROJECT}:networkPolicy.{setting}: no namespace has the labels {selector}, so no pod gets"
                     " through; these are what there is: kubectl get namespaces --show-labels"

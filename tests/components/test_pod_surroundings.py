@@ -33,23 +33,16 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
                 if isinstance(labels, Exception):
                     raise labels
                 return {"metadata": {"labels": labels} if labels is not None else {}}
+            if path == "/api/v1/namespaces":
+                return {"items": [{}] if query["labelSelector"] == "is=there" else []}
             assert path == "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
             assert query == {"labelSelector": "kubernetes.io/service-name=kubernetes"}
             if isinstance(ports, Exception):
                 raise ports
             return {"items": [{"endpoints": [{"addresses": ["10.0.0.7"]}], "ports": [{"port": ports}]}]}
 
-        def selected(_: object, label_selector: str, limit: int, _request_timeout: int) -> client.V1NamespaceList:
-            return client.V1NamespaceList(items=[client.V1Namespace()] if label_selector == "is=there" else [])
-
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
-<<<<<<< HEAD
-        monkeypatch.setattr(client.CoreV1Api, "list_namespace", selected)
-        monkeypatch.setattr(client.CoreV1Api, "read_namespace", read)
-        monkeypatch.setattr(client.DiscoveryV1Api, "list_namespaced_endpoint_slice", listed)
-=======
         monkeypatch.setattr(components.pod_surroundings, "read", read)
->>>>>>> d2c727c (components: a preview without the typed clients)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         CHECK(PodSurroundings(parse_settings(MINIMAL | settings, source="test")))
         return warnings
