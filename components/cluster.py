@@ -10,6 +10,8 @@ from kubernetes import client, config
 
 ANSWER_SECONDS = 10
 """Seconds that an answer may take."""
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""What `read` accepts where an object's own content, as a Secret's, is not to be read."""
 
 
 def connect(context: str) -> client.ApiClient:
@@ -19,21 +21,27 @@ def connect(context: str) -> client.ApiClient:
     return config.new_client_from_config(context=context, client_configuration=configuration)
 
 
-def read(api: client.ApiClient, path: str, *, seconds: float, **query: str) -> dict[str, Any]:
+def read(api: client.ApiClient, path: str, *, accept: str = "application/json", **query: str) -> dict[str, Any]:
     """What the API server answers, as JSON. Raises ApiException where it refuses, HTTPError where it does not answer.
 
     In place of the client's classes for each group: a preview would spend a second on importing those of the core one.
     """
-    body, _ = answer(api, path, seconds=seconds, **query)
+    body, _ = answer(api, path, accept=accept, **query)
     return body
 
 
 def answer(
-    api: client.ApiClient, path: str, *, seconds: float, **query: str
+    api: client.ApiClient, path: str, *, accept: str = "application/json", **query: str
 ) -> tuple[dict[str, Any], Mapping[str, str]]:
     """The same, with the answer's headers."""
-    asked = api.param_serialize("GET", path, query_params=[*query.items()], auth_settings=["BearerToken"])
-    response = api.call_api(*asked, _request_timeout=seconds)
+    asked = api.param_serialize(
+        "GET",
+        path,
+        query_params=[*query.items()],
+        header_params={"Accept": accept},
+        auth_settings=["BearerToken"],
+    )
+    response = api.call_api(*asked, _request_timeout=ANSWER_SECONDS)
     text = response.read()
     if response.status != 200:
         raise client.ApiException(status=response.status, reason=response.reason, body=text.decode(errors="replace"))

@@ -16,7 +16,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import ANSWER_SECONDS, METADATA_ONLY, connect, read
 from routes.cluster_fit import (
     Kind,
     changed_by_hand,
@@ -35,7 +35,6 @@ VERBS = ("create", "get", "patch")
 """What Pulumi does with each object."""
 FORCED = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
 """With it Pulumi writes fields that somebody else wrote last. The API server refuses that otherwise, as a conflict."""
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class ClusterFit:
     def _namespace(self, api: client.ApiClient) -> str | None:
         name, context = self.settings.namespace, self.settings.kube_context
         try:
-            found = _ask(api, f"/api/v1/namespaces/{name}")
+            found = read(api, f"/api/v1/namespaces/{name}")
         except client.ApiException as error:
             if error.status == 404 and not self.settings.create_namespace:
                 return (
@@ -118,7 +117,7 @@ class ClusterFit:
             base = f"/apis/{kind.group_version}" if kind.group else f"/api/{kind.group_version}"
             within = f"/namespaces/{metadata['namespace']}" if kind.namespaced else ""
             try:
-                found = _ask(api, f"{base}{within}/{kind.plural}/{metadata['name']}", accept=METADATA_ONLY)
+                found = read(api, f"{base}{within}/{kind.plural}/{metadata['name']}", accept=METADATA_ONLY)
             except client.ApiException as error:
                 if error.status in (403, 404):
                     return None
@@ -151,7 +150,7 @@ def _kinds(api: client.ApiClient, group_versions: Iterable[str]) -> dict[tuple[s
     for group_version in sorted(group_versions):
         base = "/apis" if "/" in group_version else "/api"
         try:
-            resources = _ask(api, f"{base}/{group_version}")["resources"]
+            resources = read(api, f"{base}/{group_version}")["resources"]
         except client.ApiException as error:
             if error.status != 404:
                 raise
@@ -164,7 +163,7 @@ def _kinds(api: client.ApiClient, group_versions: Iterable[str]) -> dict[tuple[s
 
 
 def _versions(api: client.ApiClient) -> dict[str, list[str]]:
-    groups = _ask(api, "/apis")["groups"]
+    groups = read(api, "/apis")["groups"]
     return {group["name"]: [version["version"] for version in group["versions"]] for group in groups}
 
 

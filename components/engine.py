@@ -27,8 +27,6 @@ from routes.settings import Monitor
 # The label of an object's Deployment, and the variable that holds the object in its pod: JSON in base64.
 DEPLOYED = {"EventSource": ("eventsource-name", "EVENTSOURCE_OBJECT"), "Sensor": ("sensor-name", "SENSOR_OBJECT")}
 
-ANSWER_SECONDS = 10
-
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
@@ -124,7 +122,7 @@ def _deployments(api: client.ApiClient, manifests: Sequence[Manifest]) -> dict[s
         label, _ = DEPLOYED[kind]
         try:
             path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-            listed = read(api, path, seconds=ANSWER_SECONDS, labelSelector=label)
+            listed = read(api, path, labelSelector=label)
         except client.ApiException as error:
             names = ", ".join(found)
             raise pulumi.RunError(f"cannot see whether {names} runs: list deployments: {error.reason}") from None
@@ -148,7 +146,7 @@ def _started(api: client.ApiClient, sensors: Sequence[Manifest]) -> dict[str, fl
     for namespace in {sensor["metadata"]["namespace"] for sensor in sensors}:
         try:
             path = f"/api/v1/namespaces/{namespace}/pods"
-            listed, headers = answer(api, path, seconds=ANSWER_SECONDS, labelSelector=label)
+            listed, headers = answer(api, path, labelSelector=label)
         except client.ApiException as error:
             names = ", ".join(found)
             raise pulumi.RunError(f"cannot see when {names} started: list pods: {error.reason}") from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import METADATA_ONLY, connect, read
 from components.preview import where_it_answers
 from routes.exposure import class_problems, gateway_problems
 from routes.settings import PROJECT, GatewayExposure, IngressExposure, NoExposure, SecretTls, StackSettings
@@ -43,8 +43,8 @@ class Exposed:
     def _problems(self, api: client.ApiClient) -> Iterator[str]:
         match self.settings.exposure:
             case IngressExposure() as chosen:
-                listed = client.NetworkingV1Api(api).list_ingress_class(_request_timeout=ANSWER_SECONDS)
-                classes = {found.metadata.name: found.spec.controller for found in listed.items}
+                listed = read(api, "/apis/networking.k8s.io/v1/ingressclasses")["items"]
+                classes = {found["metadata"]["name"]: found["spec"].get("controller", "") for found in listed}
                 yield from class_problems(chosen, self.settings, classes)
                 if isinstance(chosen.tls, SecretTls):
                     self._certificate(api, chosen.tls.secret)
@@ -54,7 +54,7 @@ class Exposed:
     def _certificate(self, api: client.ApiClient, name: str) -> None:
         namespace = self.settings.namespace
         try:
-            client.CoreV1Api(api).read_namespaced_secret(name, namespace, _request_timeout=ANSWER_SECONDS)
+            read(api, f"/api/v1/namespaces/{namespace}/secrets/{name}", accept=METADATA_ONLY)
         except client.ApiException as error:
             if error.status == 404:
                 pulumi.log.warn(
@@ -64,10 +64,8 @@ class Exposed:
 
     def _gateway(self, api: client.ApiClient, chosen: GatewayExposure) -> Iterator[str]:
         gateway = chosen.gateway
-        listed = client.CustomObjectsApi(api).list_namespaced_custom_object(
-            "gateway.networking.k8s.io", "v1", gateway.namespace, "gateways", _request_timeout=ANSWER_SECONDS
-        )
-        found = {one["metadata"]["name"]: one["spec"]["listeners"] for one in listed["items"]}
+        listed = read(api, f"/apis/gateway.networking.k8s.io/v1/namespaces/{gateway.namespace}/gateways")["items"]
+        found = {one["metadata"]["name"]: one["spec"]["listeners"] for one in listed}
         if gateway.name in found:
             yield from gateway_problems(chosen, self.settings.namespace, found[gateway.name])
         else:

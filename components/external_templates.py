@@ -15,9 +15,6 @@ from routes.external_templates import account_problems, problems
 from routes.manifests import Manifest
 from routes.settings import PROJECT
 
-ANSWER_SECONDS = 5
-"""How long the cluster may take to answer, for each of two questions."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalTemplates:
@@ -67,12 +64,12 @@ class ExternalTemplates:
         """The WorkflowTemplates that are there; None where there is not even the namespace."""
         api = connect(self.kube_context)
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflowtemplates"
-        found: list[Manifest] = read(api, path, seconds=ANSWER_SECONDS)["items"]
+        found: list[Manifest] = read(api, path)["items"]
         return found if found or self._namespace_is_there(api) else None
 
     def _namespace_is_there(self, api: client.ApiClient) -> bool:
         try:
-            read(api, f"/api/v1/namespaces/{self.namespace}", seconds=ANSWER_SECONDS)
+            read(api, f"/api/v1/namespaces/{self.namespace}")
         except client.ApiException as error:
             if error.status == 403:
                 return True  # who may not ask could still list what is in it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from typing import Any
 from kubernetes import client
 from urllib3.exceptions import HTTPError
 
-from components.cluster import ANSWER_SECONDS
+from components.cluster import read
 from routes.compiler import EVENT_BUS
 from routes.settings import Monitor, NativeEventBus, StackSettings
 from routes.streams import STREAM
@@ -67,8 +66,8 @@ def path_of(monitor: Monitor) -> str:
     return f"/api/v1/namespaces/{monitor.namespace}/services/{monitor.service}:{monitor.port}/proxy/jsz"
 
 
-def query_of(monitor: Monitor) -> list[tuple[str, str]]:
-    return [("consumers", "true"), ("config", "true")] + ([("acc", monitor.account)] if monitor.account else [])
+def query_of(monitor: Monitor) -> dict[str, str]:
+    return {"consumers": "true", "config": "true"} | ({"acc": monitor.account} if monitor.account else {})
 
 
 def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
@@ -112,18 +111,14 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
 
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:
     where = f"{monitor.namespace}/{monitor.service}"
-    asked = api.param_serialize("GET", path_of(monitor), query_params=query_of(monitor), auth_settings=["BearerToken"])
     try:
-        response = api.call_api(*asked, _request_timeout=ANSWER_SECONDS)
-        text = response.read()
+        return read(api, path_of(monitor), **query_of(monitor))
     except HTTPError:
         return Silent(f"{where} does not answer")
-    if response.status == 403:
-        return Unknown(f"no right to ask {where} (get services/proxy)")
-    if response.status != 200:
-        return Silent(f"{where} does not answer ({response.status})")
-    answer: dict[str, Any] = json.loads(text)
-    return answer
+    except client.ApiException as error:
+        if error.status == 403:
+            return Unknown(f"no right to ask {where} (get services/proxy)")
+        return Silent(f"{where} does not answer ({error.status})")
 
 
 def _streams(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

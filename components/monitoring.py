@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from kubernetes import config
+from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from components import PACKAGE
-from components.cluster import ANSWER_SECONDS, connect
+from components.cluster import connect, read
 from components.objects import declare, logical_name
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
@@ -52,13 +52,9 @@ class PrometheusOperator:
         if not self.settings.monitoring:
             return
         try:
-            api = connect(self.settings.kube_context)
-            asked = api.param_serialize("GET", PROMETHEUSES, auth_settings=["BearerToken"])
-            response = api.call_api(*asked, _request_timeout=ANSWER_SECONDS)
-            text = response.read()
-        except (config.ConfigException, HTTPError):
+            found = read(connect(self.settings.kube_context), PROMETHEUSES)["items"]
+        except (client.ApiException, config.ConfigException, HTTPError):
             return
-        found = json.loads(text)["items"] if response.status == 200 else []
         for warning in self._unread([one["spec"] for one in found]) if found else ():
             pulumi.log.warn(warning)
 

@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 import pulumi
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, connect, read
+from components.cluster import connect, read
 from components.preview import where_it_answers
 from routes.pods import pod_security_labels
 from routes.settings import PROJECT, StackSettings
@@ -47,7 +47,7 @@ class PodSurroundings:
     def _namespace(self, api: client.ApiClient) -> None:
         name = self.settings.namespace
         try:
-            found = read(api, f"/api/v1/namespaces/{name}", seconds=ANSWER_SECONDS)
+            found = read(api, f"/api/v1/namespaces/{name}")
         except client.ApiException as error:
             if error.status == 404:
                 return
@@ -67,7 +67,6 @@ class PodSurroundings:
         slices = read(
             api,
             "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
-            seconds=ANSWER_SECONDS,
             labelSelector="kubernetes.io/service-name=kubernetes",
         )
         there: list[tuple[str, int]] = [
@@ -91,7 +90,7 @@ class PodSurroundings:
             if not labels:
                 continue
             selector = ",".join(f"{key}={value}" for key, value in labels.items())
-            found = read(api, "/api/v1/namespaces", seconds=ANSWER_SECONDS, labelSelector=selector, limit="1")
+            found = read(api, "/api/v1/namespaces", labelSelector=selector, limit="1")
             if not found["items"]:
                 pulumi.log.warn(
                     f"{PROJECT}:networkPolicy.{setting}: no namespace has the labels {selector}, so no pod gets"

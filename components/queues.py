@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pulumi
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, connect, read
+from components.cluster import connect, read
 from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
 from components.preview import where_it_answers
 from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
@@ -48,7 +48,6 @@ class Queues:
         listed = read(
             api,
             f"/apis/argoproj.io/v1alpha1/namespaces/{self.settings.namespace}/sensors",
-            seconds=ANSWER_SECONDS,
             labelSelector=f"app.kubernetes.io/part-of={PREFIX}",
         )
         return {sensor["metadata"]["name"]: sensor for sensor in listed["items"]}
@@ -56,7 +55,7 @@ class Queues:
     def _event_bus(self, api: client.ApiClient) -> Manifest | None:
         try:
             path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.settings.namespace}/eventbus/{EVENT_BUS}"
-            found: Manifest = read(api, path, seconds=ANSWER_SECONDS)
+            found: Manifest = read(api, path)
         except client.ApiException as error:
             if error.status == 404:
                 return None
@@ -120,7 +119,7 @@ class Queues:
     def _counting(self, consumer: str) -> str:
         monitor = monitor_of(self.settings)
         assert monitor is not None
-        query = "&".join(f"{key}={value}" for key, value in query_of(monitor))
+        query = "&".join(f"{key}={value}" for key, value in query_of(monitor).items())
         return (
             f"kubectl --context {self.settings.kube_context} get --raw '{path_of(monitor)}?{query}' |"
             f""" jq '.. | objects | select(.name? == "{consumer}") | .num_pending + .num_ack_pending'"""

@@ -14,7 +14,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import ANSWER_SECONDS, connect, read
+from components.cluster import connect, read
 from routes.admission import SECRET_LENGTH
 from routes.compiler import EVENT_SOURCE_SERVICE
 from routes.manifests import Manifest
@@ -39,7 +39,7 @@ class Signatures:
         secret, namespace = self.settings.webhook_secret, self.settings.namespace
         try:
             path = f"/api/v1/namespaces/{namespace}/secrets/{secret.name}"
-            found = read(connect(self.settings.kube_context), path, seconds=ANSWER_SECONDS)
+            found = read(connect(self.settings.kube_context), path)
         except (client.ApiException, config.ConfigException, HTTPError):
             return
         size = len(base64.b64decode(found.get("data", {}).get(secret.key, "")))

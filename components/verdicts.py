@@ -32,7 +32,6 @@ PATIENCE_SECONDS = 5
 
 LOOK_SECONDS = 2
 """How long it does not look: hundreds of Sensors are megabytes."""
-ANSWER_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,7 @@ class Verdicts:
         for kind, version, namespace in sorted(kinds):
             path = f"/apis/{version}/namespaces/{namespace}/{PLURALS[kind]}"
             try:
-                there = read(api, path, seconds=ANSWER_SECONDS)["items"]
+                there = read(api, path)["items"]
             except client.ApiException:
                 continue  # nothing is there yet
             for found in there:

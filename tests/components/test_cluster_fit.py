@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from components.cluster_fit import ClusterFit
 from routes import FAMILIES
 from routes.compiler import compile_stack
 from routes.settings import parse_settings
+from tests.components.api_server import Answer
 from tests.components.conftest import refused
 from tests.routes.test_cluster_fit import SERVED
 from tests.routes.test_settings import MINIMAL
@@ -32,14 +32,6 @@ def _plural(kind: str) -> str:
 def _resources(group_version: str, kinds: list[str]) -> tuple[str, object]:
     listed = [{"name": _plural(kind), "kind": kind, "namespaced": kind not in CLUSTER_WIDE} for kind in kinds]
     return f"{'/apis' if '/' in group_version else '/api'}/{group_version}", {"resources": listed}
-
-
-class Response:
-    def __init__(self, status: int, body: object) -> None:
-        self.status, self._body = status, body
-
-    def read(self) -> bytes:
-        return json.dumps(self._body).encode()
 
 
 @pytest.fixture
@@ -64,11 +56,11 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
                 assert "PartialObjectMetadata" in header_params["Accept"], "a Secret's value is not asked for"
             return (path,)
 
-        def answered(_: object, path: str, _request_timeout: int) -> Response:
+        def answered(_: object, path: str, _request_timeout: int) -> Answer:
             if fails:
                 raise fails
             body = cluster.get(path)
-            return Response(200, body) if body else Response(404, {"message": "not found"})
+            return Answer(200, body) if body else Answer(404, {"message": "not found"})
 
         def reviewed(_: object, body: dict[str, Any], _request_timeout: int) -> client.V1SelfSubjectAccessReview:
             attributes = body["spec"]["resourceAttributes"]

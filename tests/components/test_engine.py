@@ -21,37 +21,25 @@ from components.engine import Engine, holds
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
+from tests.components.api_server import ApiServer
 
 SUBSCRIBED = Engine.subscribed  # before the fixture of this floor puts it out of action
 SENSORS = [sensor for family in compiled("lab").sensors.values() for sensor in family]
 CONSUMERS = sorted(name for sensor in SENSORS for name in durable_names(sensor))
 
 
-class Jetstream:
+def jetstream(status: int, consumers: list[str], saved: int) -> ApiServer:
     """Answers as the monitoring port does, through the API server's proxy. Each Sensor wrote `saved` seconds ago."""
-
-    def __init__(self, status: int, consumers: list[str], saved: int) -> None:
-        self.status = status
-        now = datetime(2026, 11, 25, tzinfo=UTC)
-        state = {"messages": 3, "last_ts": (now - timedelta(seconds=saved)).isoformat()}
-        stores = [{"name": f"KV_{sensor['metadata']['name']}", "state": state} for sensor in SENSORS]
-        detail = {"name": "default", "consumer_detail": [{"name": consumer} for consumer in consumers]}
-        self.body = {"now": now.isoformat(), "account_details": [{"stream_detail": [detail, *stores]}]}
-        self.asked: list[tuple[str, Any]] = []
-
-    def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
-        self.asked.append((path, query_params))
-        return method, path
-
-    def call_api(self, *_: str, _request_timeout: int) -> Jetstream:
-        return self
-
-    def read(self) -> bytes:
-        return json.dumps(self.body).encode()
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    state = {"messages": 3, "last_ts": (now - timedelta(seconds=saved)).isoformat()}
+    stores = [{"name": f"KV_{sensor['metadata']['name']}", "state": state} for sensor in SENSORS]
+    detail = {"name": "default", "consumer_detail": [{"name": consumer} for consumer in consumers]}
+    body = {"now": now.isoformat(), "account_details": [{"stream_detail": [detail, *stores]}]}
+    return ApiServer(body, status=status)
 
 
 @pytest.fixture
-def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ApiServer]:
     """Waits for the lab's Sensors on a cluster that answers so."""
 
     def wait(
@@ -63,8 +51,8 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Jetstream]:
         deployments: Sequence[Manifest] = (),
         started: int = 60,
         saved: int = 58,
-    ) -> Jetstream:
-        api = Jetstream(status, consumers, saved)
+    ) -> ApiServer:
+        api = jetstream(status, consumers, saved)
         began = {sensor["metadata"]["name"]: time.monotonic() - started for sensor in SENSORS}
         monkeypatch.setattr(components.engine, "_started", lambda *_: began)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
@@ -85,14 +73,14 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def test_all_consumers_there_is_enough(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
-    path, query = wait().asked[0]
+def test_all_consumers_there_is_enough(wait: Callable[..., ApiServer], warnings: list[str]) -> None:
+    (_, path, asked, _) = wait().asked[0]
     assert path == "/api/v1/namespaces/nats/services/nats:monitor/proxy/jsz"
-    assert query == [("consumers", "true"), ("config", "true"), ("acc", "agents")]
+    assert asked["query_params"] == [("consumers", "true"), ("config", "true"), ("acc", "agents")]
     assert not warnings
 
 
-def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., Jetstream]) -> None:
+def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., ApiServer]) -> None:
     with pytest.raises(pulumi.RunError) as raised:
         wait(consumers=CONSUMERS[1:])
     text = str(raised.value)
@@ -102,7 +90,7 @@ def test_a_missing_consumer_is_named_with_the_log_to_read(wait: Callable[..., Je
 
 
 def test_a_consumer_of_an_earlier_sensor_is_not_believed_until_the_new_one_has_looked_at_it(
-    wait: Callable[..., Jetstream],
+    wait: Callable[..., ApiServer],
 ) -> None:
     with pytest.raises(pulumi.RunError, match="its consumer may be one that it deletes when it starts"):
         wait(started=60, saved=3600)
@@ -123,7 +111,7 @@ def test_a_sensor_started_with_the_first_of_its_pods_that_run(
         state = {"running": at} if at else {"waiting": {}}
         return {"metadata": {"labels": labels}, "status": {"containerStatuses": [{"state": state}]}}
 
-    def listed(_: object, path: str, *, seconds: float, labelSelector: str) -> tuple[Manifest, dict[str, str]]:
+    def listed(_: object, path: str, *, labelSelector: str) -> tuple[Manifest, dict[str, str]]:
         assert (path, labelSelector) == ("/api/v1/namespaces/github-to-argo-lab/pods", "sensor-name")
         another = {**pod(1000), "metadata": {"labels": {"sensor-name": "of-another-stack"}}}
         return {"items": [*(pod(one) for one in started), another]}, {"Date": "Wed, 25 Nov 2026 00:00:00 GMT"}
@@ -142,7 +130,7 @@ def test_who_may_not_see_pods_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         components.engine._started(client.ApiClient(), SENSORS[:1])
 
 
-def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> None:
+def test_a_pod_that_does_not_run_is_named(wait: Callable[..., ApiServer]) -> None:
     with pytest.raises(
         pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run as applied; see: kubectl"
     ):
@@ -160,7 +148,7 @@ def test_a_pod_that_does_not_run_is_named(wait: Callable[..., Jetstream]) -> Non
     ],
 )
 def test_pods_that_were_refused_are_told_in_the_clusters_words(
-    wait: Callable[..., Jetstream], conditions: list[tuple[str, str, str]], words: str
+    wait: Callable[..., ApiServer], conditions: list[tuple[str, str, str]], words: str
 ) -> None:
     found = deployment(SENSORS[0]["spec"])
     found["status"]["conditions"] = [{"type": t, "status": s, "message": m} for t, s, m in conditions]
@@ -168,23 +156,23 @@ def test_pods_that_were_refused_are_told_in_the_clusters_words(
         wait(running=False, deployments=[found])
 
 
-def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., Jetstream]) -> None:
+def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., ApiServer]) -> None:
     with pytest.raises(pulumi.RunError, match="its consumer is not there"):
         wait(status=503)
 
 
-def test_who_may_not_ask_is_told_what_is_not_known(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
+def test_who_may_not_ask_is_told_what_is_not_known(wait: Callable[..., ApiServer], warnings: list[str]) -> None:
     wait(status=403)
     assert "no right to ask nats/nats (get services/proxy)" in warnings[0]
 
 
-def test_a_nats_without_monitor_is_told_too(wait: Callable[..., Jetstream], warnings: list[str]) -> None:
+def test_a_nats_without_monitor_is_told_too(wait: Callable[..., ApiServer], warnings: list[str]) -> None:
     wait(monitored=False)
     assert "eventBus.monitor is not set" in warnings[0]
 
 
 def test_pods_are_waited_for_also_where_nobody_can_be_asked(
-    wait: Callable[..., Jetstream], warnings: list[str]
+    wait: Callable[..., ApiServer], warnings: list[str]
 ) -> None:
     with pytest.raises(pulumi.RunError, match="its pod does not run as applied"):
         wait(status=403, running=False)
@@ -232,7 +220,7 @@ BEFORE["triggers"][0]["rateLimit"]["requestsPerUnit"] = 19
     ids=["as applied", "none", "spec of before", "not seen yet", "an old pod too", "only old pods", "not available"],
 )
 def test_a_sensor_runs_as_applied(monkeypatch: pytest.MonkeyPatch, found: list[Manifest], runs: bool) -> None:
-    def listed(_: object, path: str, *, seconds: float, labelSelector: str) -> Manifest:
+    def listed(_: object, path: str, *, labelSelector: str) -> Manifest:
         assert (path, labelSelector) == ("/apis/apps/v1/namespaces/github-to-argo-lab/deployments", "sensor-name")
         another = copy.deepcopy(deployment(SENSORS[1]["spec"], replicas=7))
         another["metadata"]["labels"]["sensor-name"] = "of-another-stack"

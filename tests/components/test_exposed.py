@@ -9,6 +9,7 @@ import pulumi
 import pytest
 from kubernetes import client, config
 
+from components import exposed
 from components.exposed import Exposed
 from routes.settings import parse_settings
 from tests.routes.test_exposure import GATEWAY, INGRESS
@@ -28,29 +29,24 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     ) -> list[str]:
         warnings: list[str] = []
 
-        def classes(_: object, _request_timeout: int) -> client.V1IngressClassList:
+        classes = [{"metadata": {"name": "nginx"}, "spec": {"controller": controller}}]
+        gateways = [{"metadata": {"name": "public"}, "spec": {"listeners": [LISTENER]}}]
+        cluster: dict[str, dict[str, Any]] = {
+            "/apis/networking.k8s.io/v1/ingressclasses": {"items": classes},
+            "/apis/gateway.networking.k8s.io/v1/namespaces/gateways/gateways": {"items": gateways},
+            "/api/v1/namespaces/events/secrets/there": {},
+        }
+
+        def read(_: object, path: str, accept: str = "") -> dict[str, Any]:
+            assert "PartialObjectMetadata" in accept or "/secrets/" not in path, "a Secret's value is not asked for"
             if refused:
                 raise refused
-            found = client.V1IngressClass(
-                metadata=client.V1ObjectMeta(name="nginx"), spec=client.V1IngressClassSpec(controller=controller)
-            )
-            return client.V1IngressClassList(items=[found])
-
-        def gateways(_: object, *what: str, _request_timeout: int) -> dict[str, Any]:
-            assert what == ("gateway.networking.k8s.io", "v1", "gateways", "gateways")
-            if refused:
-                raise refused
-            return {"items": [{"metadata": {"name": "public"}, "spec": {"listeners": [LISTENER]}}]}
-
-        def secret(_: object, name: str, namespace: str, _request_timeout: int) -> client.V1Secret:
-            if (name, namespace) != ("there", "events"):
+            if path not in cluster:
                 raise client.ApiException(status=404)
-            return client.V1Secret()
+            return cluster[path]
 
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
-        monkeypatch.setattr(client.NetworkingV1Api, "list_ingress_class", classes)
-        monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", gateways)
-        monkeypatch.setattr(client.CoreV1Api, "read_namespaced_secret", secret)
+        monkeypatch.setattr(exposed, "read", read)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         CHECK(Exposed(parse_settings(MINIMAL | {"exposure": exposure}, source="test")))
         return warnings

@@ -38,7 +38,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def check(templates: Answer, namespace: Exception | None = None, *, makes_namespace: bool = False) -> list[str]:
         warnings: list[str] = []
 
-        def read(_: object, path: str, *, seconds: float) -> Manifest:
+        def read(_: object, path: str) -> Manifest:
             if path == "/api/v1/namespaces/events":
                 if namespace is not None:
                     raise namespace
@@ -175,7 +175,7 @@ def test_a_cluster_that_is_not_up_is_told_at_once(context: Callable[[int], None]
 def test_a_cluster_that_does_not_answer_is_not_waited_for_long(
     context: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.external_templates.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("components.cluster.ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         context(mute.getsockname()[1])
         began = time.monotonic()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,26 +10,10 @@ from urllib3.exceptions import HTTPError
 
 from components.jetstream import SERVERS_ASKED, JetStream, Silent, Unknown, look
 from routes.settings import Monitor
+from tests.components.api_server import ApiServer
 
 MONITOR = Monitor.model_validate({"namespace": "nats", "service": "nats"})
 Json = dict[str, Any]
-
-
-class Api:
-    """An API server behind whose proxy these servers answer in turn."""
-
-    def __init__(self, *answers: Json, status: int = 200) -> None:
-        self.answers, self.status, self.asked = itertools.cycle(answers or ({},)), status, 0
-
-    def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
-        return method, path
-
-    def call_api(self, *_: str, _request_timeout: int) -> Api:
-        self.asked += 1
-        return self
-
-    def read(self) -> bytes:
-        return json.dumps(next(self.answers)).encode()
 
 
 def stream(*consumers: Json, name: str = "default", **more: object) -> Json:
@@ -49,7 +31,7 @@ def led_by(leader: str, *, of: str) -> Json:
 
 
 def seen(*answers: Json, status: int = 200) -> JetStream | Unknown:
-    return look(Api(*answers, status=status), MONITOR)
+    return look(ApiServer(*answers, status=status), MONITOR)
 
 
 def test_what_was_not_acknowledged_waits() -> None:
@@ -120,19 +102,19 @@ def test_a_server_of_a_cluster_that_has_no_copy_is_not_believed() -> None:
 
 @pytest.mark.parametrize("leader", ["js-1", ""])
 def test_a_leader_that_never_answers_leaves_it_open(leader: str) -> None:
-    api = Api(stream(consumer("a", 0, **led_by(leader, of="js-0")), meta_cluster={}))
+    api = ApiServer(stream(consumer("a", 0, **led_by(leader, of="js-0")), meta_cluster={}))
     assert look(api, MONITOR) == JetStream({"num_replicas": 1}, {"a": None})
-    assert api.asked == SERVERS_ASKED
+    assert len(api.asked) == SERVERS_ASKED
 
 
 def test_a_single_server_is_asked_once() -> None:
-    api = Api({})
+    api = ApiServer({})
     assert look(api, MONITOR) == JetStream(None, {})
-    assert api.asked == 1
+    assert len(api.asked) == 1
 
 
 def test_why_it_cannot_be_asked_is_told() -> None:
-    assert look(Api(), None) == "eventBus.monitor is not set"
+    assert look(ApiServer(), None) == "eventBus.monitor is not set"
     assert seen(status=403) == "no right to ask nats/nats (get services/proxy)"
     silent = seen(status=503)
     assert isinstance(silent, Silent)
@@ -143,5 +125,5 @@ def test_one_that_takes_too_long_does_not_answer(monkeypatch: pytest.MonkeyPatch
     def late(*_: object, **__: object) -> None:
         raise HTTPError("late")
 
-    monkeypatch.setattr(Api, "call_api", late)
+    monkeypatch.setattr(ApiServer, "call_api", late)
     assert isinstance(seen(), Silent)

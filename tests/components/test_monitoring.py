@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,23 +11,13 @@ from kubernetes import client, config
 
 from components.monitoring import PrometheusOperator
 from routes.settings import parse_settings
+from tests.components.api_server import Answer
 from tests.components.conftest import run_stack
 from tests.routes.monitoring import CHANGES, SETTING
 from tests.routes.test_settings import MINIMAL
 
 CHECK = PrometheusOperator.check  # before the fixture of this floor puts it out of action
 KPS = {"matchLabels": {"release": "kps"}}
-
-
-class Answer:
-    """Of the API server."""
-
-    def __init__(self, status: int, found: object = None) -> None:
-        self.status = status
-        self._text = json.dumps(found).encode()
-
-    def read(self) -> bytes:
-        return self._text
 
 
 @pytest.fixture

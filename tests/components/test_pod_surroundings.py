@@ -28,7 +28,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     ) -> list[str]:
         warnings: list[str] = []
 
-        def read(_: object, path: str, *, seconds: float, **query: str) -> dict[str, Any]:
+        def read(_: object, path: str, **query: str) -> dict[str, Any]:
             if path == "/api/v1/namespaces/events":
                 if isinstance(labels, Exception):
                     raise labels

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pulumi
 import pytest
@@ -59,7 +58,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     ) -> list[str]:
         warnings: list[str] = []
 
-        def read(_: object, path: str, *, seconds: float, **query: str) -> Manifest:
+        def read(_: object, path: str, **query: str) -> Manifest:
             if path == "/apis/argoproj.io/v1alpha1/namespaces/events/sensors":
                 assert query == {"labelSelector": "app.kubernetes.io/part-of=github-to-argo"}
                 if raises:

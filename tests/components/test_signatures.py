@@ -46,7 +46,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
     """Looks at a Secret that holds these texts."""
 
     def check(texts: Mapping[str, str] | Exception | None, changes: Mapping[str, Any]) -> None:
-        def read(_: object, path: str, *, seconds: float) -> dict[str, Any]:
+        def read(_: object, path: str) -> dict[str, Any]:
             assert path == "/api/v1/namespaces/events/secrets/hook"
             if isinstance(texts, Exception):
                 raise texts

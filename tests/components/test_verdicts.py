@@ -22,7 +22,7 @@ def told(
     objects = [manifest for manifest in OBJECTS if manifest["kind"] == kind]
     ((version, name),) = ((o["apiVersion"], o["metadata"]["name"]) for o in objects)
 
-    def read(_: object, path: str, *, seconds: float) -> dict[str, Any]:
+    def read(_: object, path: str) -> dict[str, Any]:
         assert path == f"/apis/{version}/namespaces/events/{PLURALS[kind]}"
         if isinstance(answer, Exception):
             raise answer
