@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cli.pages import rendered
 from cli.stacks import compiled
 from tests.bench import forms
 from tests.bench.cost import ENVIRONMENT, OURS, PARTS, Cost, Sifted, variable
@@ -47,16 +47,10 @@ def write(found: Found, *, minutes: float) -> None:
 
 def page(found: Found, *, minutes: float) -> str:
     """The page, with the figures of this run."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     sifted = {one.form: one.micros for one in found.filters}
     costs = {one.form: one for one in found.cost}
-    return environment.get_template("performance.md.j2").render(
+    return rendered(
+        Path(__file__).parent / "performance.md.j2",
         minutes=minutes,
         processors=os.cpu_count(),
         load=found.load,
