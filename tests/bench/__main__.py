@@ -15,12 +15,14 @@ from tests.bench.compiling import compiling
 from tests.bench.cost import cost, filters
 from tests.bench.growth import growth
 from tests.bench.latency import latency
-from tests.bench.report import Found, write
+from tests.bench.picture import draw
+from tests.bench.report import PLOT, Found, page
 from tests.bench.stack import bench_stack
 from tests.bench.throughput import throughput
 
 MINUTES = float(os.environ.get("MINUTES", "12"))
 """After so many, the sizes of Pulumi's growth that are left are left out."""
+DOCS = Path(__file__).parent.parent.parent / "docs"
 PARTS = ("compiling", "filters", "latency", "cost", "throughput", "growth")
 
 
@@ -54,7 +56,8 @@ def main(parts: list[str]) -> None:
         found.growth = growth(say, until=began + MINUTES * 60)
     found.load.append(load())
     if not parts:
-        write(found, minutes=(time.monotonic() - began) / 60)
+        (DOCS / "performance.md").write_text(page(found, minutes=(time.monotonic() - began) / 60))
+        draw(found, DOCS / PLOT)
 
 
 def load() -> float:

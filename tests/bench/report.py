@@ -1,4 +1,4 @@
-"""docs/performance.md and its plot, from what a run measured."""
+"""docs/performance.md, from what a run measured."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from cli.pages import rendered
 from cli.stacks import compiled
@@ -21,8 +17,8 @@ from tests.bench.growth import MADE_AT_MOST, OPERATIONS, Run
 from tests.bench.latency import Latency
 from tests.bench.throughput import Throughput
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
-PAGE, PLOT = DOCS / "performance.md", DOCS / "performance.svg"
+PLOT = "performance.svg"
+"""The picture beside the page."""
 PERCENTS = (50, 95, 99)
 
 
@@ -39,12 +35,6 @@ class Found:
     growth: list[Run] = field(default_factory=list)
 
 
-def write(found: Found, *, minutes: float) -> None:
-    """Writes both."""
-    PAGE.write_text(page(found, minutes=minutes))
-    plot(found)
-
-
 def page(found: Found, *, minutes: float) -> str:
     """The page, with the figures of this run."""
     sifted = {one.form: one.micros for one in found.filters}
@@ -54,11 +44,11 @@ def page(found: Found, *, minutes: float) -> str:
         minutes=minutes,
         processors=os.cpu_count(),
         load=found.load,
-        plot=PLOT.name,
+        plot=PLOT,
         percents=PERCENTS,
         compiling=statistics.median(found.compiling),
-        sizes=_sizes(found.latency),
-        pooled=[_pooled([one for one in found.latency if one.size == size]) for size in _sizes(found.latency)],
+        sizes=sizes(found.latency),
+        pooled=[_pooled([one for one in found.latency if one.size == size]) for size in sizes(found.latency)],
         routes=[
             (route, [_pooled([of]) for of in found.latency if of.route == route])
             for route in dict.fromkeys(one.route for one in found.latency)
@@ -93,7 +83,8 @@ class Pooled:
         return [ours / floor for ours, floor in zip(self.delivered, self.direct, strict=True)]
 
 
-def _sizes(found: Sequence[Latency]) -> list[int]:
+def sizes(found: Sequence[Latency]) -> list[int]:
+    """The sizes of bodies that were measured."""
     return sorted({one.size for one in found})
 
 
@@ -139,69 +130,12 @@ def _runs(growth: Sequence[Run], sensors: int, operation: tuple[str, str]) -> Co
 
 def bent_previews(growth: Sequence[Run]) -> dict[str, float]:
     """For each program, whether a preview grows linearly, from the fewest Sensors to the most; of three sizes."""
-    previews = {who: _previews(growth, who) for who in ("ours", "bare")}
-    return {who: bent(sizes, costs) for who, (sizes, costs) in previews.items() if len(sizes) > 2}
+    found = {who: previews(growth, who) for who in ("ours", "bare")}
+    return {who: bent(of, costs) for who, (of, costs) in found.items() if len(of) > 2}
 
 
-def _previews(growth: Sequence[Run], who: str) -> tuple[list[float], list[float]]:
+def previews(growth: Sequence[Run], who: str) -> tuple[list[float], list[float]]:
+    """The numbers of Sensors, and seconds of processor time of a first preview of so many, the medians."""
     first = [run for run in growth if run.who == who and (run.operation, run.case) == OPERATIONS[0]]
-    sizes = sorted({run.sensors for run in first})
-    return [float(size) for size in sizes], [
-        statistics.median(run.cpu for run in first if run.sensors == size) for size in sizes
-    ]
-
-
-def plot(found: Found) -> None:
-    """Four plots in one file; the same run gives the same file."""
-    matplotlib.rcParams["svg.hashsalt"] = "performance"
-    figure = Figure(figsize=(10, 8), layout="constrained")
-    (latency, cost), (throughput, growth) = figure.subplots(2, 2)
-    _plot_latency(latency, found.latency)
-    _plot_cost(cost, found.cost)
-    if found.throughput:
-        _plot_throughput(throughput, found.throughput)
-    if found.growth:
-        _plot_growth(growth, found.growth)
-    figure.savefig(PLOT, metadata={"Date": None})
-
-
-def _plot_latency(axis: Axes, found: Sequence[Latency]) -> None:
-    for what, label in (("delivered", "a delivery"), ("direct", "created directly")):
-        for size, color in zip(_sizes(found), ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=False):
-            values = sorted(1000 * seconds for one in found if one.size == size for seconds in getattr(one, what))
-            share = [(number + 1) / len(values) for number in range(len(values))]
-            style = "-" if what == "delivered" else ":"
-            axis.plot(values, share, style, color=color, label=f"{size:,} bytes, {label}")
-    axis.set(xscale="log", xlabel="milliseconds until there is a Workflow", ylabel="part of the deliveries")
-    axis.legend(fontsize="xx-small")
-    axis.set_title("Latency", fontsize="medium")
-
-
-def _plot_cost(axis: Axes, found: Sequence[Cost]) -> None:
-    names = [one.form for one in found][::-1]
-    left = [0.0] * len(names)
-    for part in PARTS.values():
-        widths = [statistics.median(one.parts[part]) for one in found][::-1]
-        axis.barh(names, widths, left=left, label=part)
-        left = [before + width for before, width in zip(left, widths, strict=True)]
-    axis.set(xlabel="milliseconds of processor time a delivery")
-    axis.legend(fontsize="xx-small")
-    axis.set_title("Cost of a delivery", fontsize="medium")
-
-
-def _plot_throughput(axis: Axes, found: Throughput) -> None:
-    for step in found.steps:
-        at = [second for second, _ in step.waiting]
-        axis.plot(at, [count for _, count in step.waiting], label=f"{step.rate:.1f} a second offered")
-    axis.set(xlabel="seconds", ylabel="deliveries that wait for the slowest Sensor")
-    axis.legend(fontsize="xx-small")
-    axis.set_title("Backlog, rates unlimited", fontsize="medium")
-
-
-def _plot_growth(axis: Axes, found: Sequence[Run]) -> None:
-    for who, style in (("ours", "-o"), ("bare", ":x")):
-        sizes, costs = _previews(found, who)
-        axis.plot(sizes, costs, style, label=f"{who}")
-    axis.set(xscale="log", yscale="log", xlabel="Sensors", ylabel="seconds of processor time of a first preview")
-    axis.legend(fontsize="xx-small")
-    axis.set_title("pulumi preview", fontsize="medium")
+    of = sorted({run.sensors for run in first})
+    return [*map(float, of)], [statistics.median(run.cpu for run in first if run.sensors == size) for size in of]
