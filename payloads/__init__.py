@@ -80,7 +80,7 @@ class Payload:
 
 def example(event: str, like: Callable[[Body], bool] = lambda _: True) -> Payload:
     """The first example of an event that is `like` this."""
-    return Payload(event, next(body for body in examples(event) if like(body)))
+    return Payload(event, copy.deepcopy(next(body for body in _examples()[event] if like(body))))
 
 
 def acted(event: str, action: str) -> Payload:

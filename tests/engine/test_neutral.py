@@ -6,7 +6,6 @@ tests/e2e/test_text.py runs the same through the workflow-controller.
 from __future__ import annotations
 
 import json
-import sys
 import unicodedata
 from collections.abc import Iterator
 
@@ -24,13 +23,16 @@ EVENT, COMMENT = "spec.arguments.parameters.0.value", "spec.arguments.parameters
 SENSOR = writing(ANSWERS, "metadata.name", EVENT, COMMENT)
 # What UTF-8 can say: all of Unicode but the surrogates. Of planes whose characters are all alike (ideographs, nothing,
 # private use) the first and the last thousand.
-ALIKE = [range(plane + 1000, plane + 0xFFFF - 1000) for plane in (0x2_0000, 0x3_0000, 0xF_0000, 0x10_0000)]
-EMPTY = range(0x4_0000 + 1000, 0xE_0000 - 1000)
-CHARACTERS = "".join(
-    chr(code)
-    for code in range(sys.maxunicode + 1)
-    if not 0xD800 <= code < 0xE000 and not any(code in left for left in (*ALIKE, EMPTY))
-)
+ALIKE = [
+    (0x2_0000, 0x3_0000),
+    (0x3_0000, 0x4_0000),
+    (0x4_0000, 0xE_0000),
+    (0xF_0000, 0x10_0000),
+    (0x10_0000, 0x11_0000),
+]
+ENDS = [codes for first, end in ALIKE for codes in (range(first, first + 1000), range(end - 1000, end))]
+CODES = sorted({*range(0xD800), *range(0xE000, 0x2_0000), *range(0xE_0000, 0xF_0000)}.union(*ENDS))
+CHARACTERS = "".join(map(chr, CODES))
 
 
 @pytest.fixture(scope="module")
