@@ -91,7 +91,7 @@ def cost(stack: BenchStack, say: Callable[[str], None]) -> list[Cost]:
     parts: dict[str, dict[str, list[float]]] = {}
     memory: dict[str, dict[str, int]] = {}
     chosen = live_forms(stack.compiled)
-    same(stack.compiled, chosen)
+    same(stack.compiled, chosen, deliveries())
     for _ in range(ROUNDS):
         for form, sensors in chosen.items():
             stack.put(sensors)
@@ -125,12 +125,12 @@ def _by_part(pods: Sequence[Process]) -> dict[str, list[Process]]:
 def filters(stack: CompiledStack, say: Callable[[str], None]) -> list[Sifted]:
     """The engine's own code over the same deliveries, as a library: each form in turn, round by round."""
     chosen = library_forms(stack)
-    same(stack, {form: sensors for form, sensors in chosen.items() if form != "no filter at all"})
-    deliveries = _deliveries()
+    all_of_them = deliveries()
+    same(stack, {form: sensors for form, sensors in chosen.items() if form != "no filter at all"}, all_of_them)
     request = {
         "eventSource": stack.event_source,
         "sensors": [sensor for sensors in chosen.values() for sensor in sensors],
-        "deliveries": [{"headers": d.headers, "body": base64.b64encode(d.body).decode()} for d in deliveries],
+        "deliveries": [{"headers": d.headers, "body": base64.b64encode(d.body).decode()} for d in all_of_them],
         "rounds": FILTER_ROUNDS,
     }
     with Engine() as engine:
@@ -138,23 +138,22 @@ def filters(stack: CompiledStack, say: Callable[[str], None]) -> list[Sifted]:
     found = []
     for form, sensors in chosen.items():
         rounds = zip(*(next(costs) for _ in sensors), strict=True)
-        found.append(Sifted(form, [sum(nanos) / len(deliveries) / 1000 for nanos in rounds]))
+        found.append(Sifted(form, [sum(nanos) / len(all_of_them) / 1000 for nanos in rounds]))
         say(f"filters, {form}: {statistics.median(found[-1].micros):.0f} µs a delivery")
     return found
 
 
-def same(stack: CompiledStack, chosen: Mapping[str, Sequence[Manifest]]) -> None:
+def same(stack: CompiledStack, chosen: Mapping[str, Sequence[Manifest]], deliveries: Sequence[Delivery]) -> None:
     """Raises AssertionError where one form starts something that another does not."""
-    right = started(stack, chosen[OURS])
+    right = started(stack, chosen[OURS], deliveries)
     assert right, "nothing is started"
     for form, sensors in chosen.items():
-        found = started(stack, sensors)
+        found = started(stack, sensors, deliveries)
         assert found == right, (form, found ^ right)
 
 
-def started(stack: CompiledStack, sensors: Sequence[Manifest]) -> set[tuple[str, str]]:
+def started(stack: CompiledStack, sensors: Sequence[Manifest], deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
     """Each delivery by its name, and the dependency by which it starts a Workflow: the engine says so."""
-    deliveries = _deliveries()
     with Engine() as engine:
         return {
             (delivery.name, outcome.dependency)
@@ -165,7 +164,8 @@ def started(stack: CompiledStack, sensors: Sequence[Manifest]) -> set[tuple[str,
         }
 
 
-def _deliveries() -> list[Delivery]:
+def deliveries() -> list[Delivery]:
+    """All of GitHub's examples."""
     return [
         Delivery(
             name=name,

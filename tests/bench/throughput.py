@@ -14,7 +14,7 @@ from payloads import Payload, corpus, one_of_each
 from routes import FAMILIES
 from routes.consumers import durable_names
 from routes.manifests import Manifest
-from tests.bench.cost import started
+from tests.bench.cost import deliveries, started
 from tests.bench.figures import growth_per_second
 from tests.bench.stack import BenchStack, processor_time
 from tests.faults.burst import Sampler
@@ -82,7 +82,7 @@ def throughput(stack: BenchStack, say: Callable[[str], None]) -> Throughput:
 
 
 def _quiet(stack: BenchStack, sensors: Sequence[Manifest]) -> tuple[float, int, dict[str, float]]:
-    fires = {name for name, _ in started(stack.compiled, sensors)}
+    fires = {name for name, _ in started(stack.compiled, sensors, deliveries())}
     payloads = [payload for name, payload in corpus().items() if name not in fires] * 4
     pods = stack.pods()
     began, before = time.monotonic(), processor_time(pods)
