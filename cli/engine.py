@@ -55,7 +55,8 @@ class Outcome:
     """What one trigger makes of a delivery by one of its dependencies.
 
     object: what it wrote to the cluster. failure: why it wrote nothing though the filters let it. redelivered: what a
-    second delivery of the same does; empty when it does nothing.
+    second delivery of the same does; empty when it does nothing. It is tried for each until one by the same dependency
+    did nothing.
     """
 
     trigger: str

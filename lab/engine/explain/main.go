@@ -87,7 +87,8 @@ type outcome struct {
 	Passes     bool      `json:"passes"`
 	Error      string    `json:"error,omitempty"`
 	Filters    []verdict `json:"filters,omitempty"`
-	// What the trigger made, why it failed, and what a second delivery of the same does: nothing when empty.
+	// What the trigger made, why it failed, and what a second delivery of the same does: nothing when empty. That is tried
+	// until one did nothing by the same dependency.
 	Object      map[string]any `json:"object,omitempty"`
 	Failure     string         `json:"failure,omitempty"`
 	Redelivered string         `json:"redelivered,omitempty"`
@@ -260,6 +261,8 @@ type listener struct {
 	sensor   *v1alpha1.Sensor
 	triggers []trigger
 	limits   []limits
+	// Of which trigger and dependency a redelivery was tried and did nothing.
+	repeats sync.Map
 }
 
 type trigger struct {
@@ -429,11 +432,18 @@ func (l *listener) hear(asked *request, t trigger, dependency v1alpha1.EventDepe
 		return told
 	}
 	told.Object = object
+	// What makes another Workflow of the same delivery stands in the trigger, not in the delivery: one that did not is enough.
+	way := t.Template.Name + " " + dependency.Name
+	if _, tried := l.repeats.Load(way); tried {
+		return told
+	}
 	again, err := act()
 	if err != nil {
 		told.Redelivered = err.Error()
 	} else if !reflect.DeepEqual(again, object) {
 		told.Redelivered = "the Workflow is changed"
+	} else {
+		l.repeats.Store(way, true)
 	}
 	return told
 }
