@@ -170,15 +170,16 @@ lint: $(VENV)/.ready ## ruff and mypy
 	@$(VENV)/bin/mypy .
 
 .PHONY: test
-test: test-fast test-supply test-e2e ## Every test: the fast ones, then those on the real engine
+test: test-fast test-e2e ## The fast tests, then those on the real engine, but for test-long; a quarter of an hour
 
 .PHONY: test-fast
 test-fast: $(READY) engine ## The tests that need no cluster
 	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/e2e --ignore tests/supply/test_tools.py
 
-.PHONY: test-supply
-test-supply: $(READY) engine ## The tests of `make audit` and `make sbom` on the tools themselves, which they install
+.PHONY: test-long
+test-long: up ## Those on the real engine that wait for rates, retries, rollouts and alerts, and of audit and sbom with their tools
 	@$(VENV)/bin/pytest tests/supply/test_tools.py
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m long
 
 .PHONY: mutation
 mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Five minutes on two cores
@@ -191,5 +192,5 @@ test-e2e: $(READY) ## The tests on a cluster: the lab, or KUBECONFIG=… WEBHOOK
 		WORKFLOW_NAMESPACE="$(WORKFLOW_NAMESPACE)" $(VENV)/bin/pytest tests/e2e
 else
 test-e2e: up
-	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m 'not long'
 endif

@@ -13,7 +13,7 @@ from tests.monitoring.session import AWAY, Seen, watched_session
 from tests.monitoring.stack import PULLS
 from tests.routes.test_alerts import alerts
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.e2e.conftest import Cluster
 from tests.e2e.phases import Phases, kill, that_takes
 from tests.e2e.text_stack import NAMESPACE, TextStack, text_stack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 SLACK = 11
 """How many Workflows the engine lets through at once after a quiet time, whatever the rate."""

@@ -25,7 +25,7 @@ from routes.dead_letters import FIELDS
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.text_stack import NAMESPACE, TextStack, text_stack
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 ISSUES, PULLS = "github-issues-to-implementation", "github-pr-to-pr-validation"
 TRIGGERS = {ISSUES: "implementation-dag", PULLS: "pr-validation"}

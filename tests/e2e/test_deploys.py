@@ -38,7 +38,7 @@ from tests.e2e.jetstream_api import request
 from tests.e2e.test_stacks import everything
 from tests.routes.test_consumers import of_before
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 NAMESPACE = "github-to-argo-deploys"
 ISSUES = "github-issues-to-implementation"

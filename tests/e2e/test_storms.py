@@ -24,7 +24,7 @@ from tests.e2e.test_leaked_token import LIMIT, POLICIES, Change, ask, both, chan
 from tests.e2e.text_stack import NAMESPACE, TextStack, text_stack
 from tests.routes.test_settings import MINIMAL
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 VALIDATION = "github-pr-to-pr-validation"
 TRIAGE = "github-ci-failures-to-triage"
