@@ -77,6 +77,10 @@ secret = WebhookSecret(
     ),
     on_cluster,
 )
+guards = PodGuards("guards", PodGuardsArgs(objects=stack.guards, after=namespace), on_cluster)
+templates = WorkflowTemplates(
+    "templates", WorkflowTemplatesArgs(templates=stack.templates, after=namespace), on_cluster
+)
 bus = settings.event_bus
 event_bus = EventBus(
     "events",
@@ -87,18 +91,14 @@ event_bus = EventBus(
         value=read_secret("eventBusAccessValue") if stack.event_bus_access else None,
         verdict_seconds=seconds,
         protect=settings.protect,
-        after=namespace,
+        after=[access, guards, templates],
     ),
     on_cluster,
-)
-guards = PodGuards("guards", PodGuardsArgs(objects=stack.guards, after=namespace), on_cluster)
-templates = WorkflowTemplates(
-    "templates", WorkflowTemplatesArgs(templates=stack.templates, after=namespace), on_cluster
 )
 families = [
     SensorFamily(
         name,
-        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus, access, guards, templates]),
+        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus.event_bus]),
         on_cluster,
     )
     for name, sensors in stack.sensors.items()
@@ -120,7 +120,7 @@ event_source = GitHubEventSource(
         subscribed=lambda: engine.subscribed(sensors),
         listening=listening,
         verdict_seconds=seconds,
-        after=[secret, event_bus, access, guards],
+        after=[secret, event_bus.event_bus],
     ),
     on_cluster,
 )

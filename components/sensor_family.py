@@ -14,7 +14,7 @@ from routes.manifests import Manifest
 
 @dataclass(frozen=True, kw_only=True)
 class SensorFamilyArgs:
-    """`sensors` as compiled; `after` is what they stand on: EventBus, access, templates."""
+    """`sensors` as compiled; `after` is what they stand on: the EventBus, and what comes before it."""
 
     sensors: Sequence[Manifest]
     verdict_seconds: int

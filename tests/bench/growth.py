@@ -74,7 +74,8 @@ def growth(say: Callable[[str], None], *, until: float) -> list[Run]:
                         for stack, who in ((ours, "ours"), (bare, "bare")):
                             run = _run(stack, who, copies, operation, case)
                             found.append(run)
-                            say(f"{who}, {run.sensors} Sensors, {operation}, {case}: CPU {run.cpu:.1f} s")
+                            told = f"CPU {run.cpu:.1f} s, of it Python {run.program:.1f} s"
+                            say(f"{who}, {run.sensors} Sensors, {operation}, {case}: {told}")
     return found
 
 

@@ -98,6 +98,16 @@ class Recorder(mocks.MockMonitor):
         (found,) = self.of_kind(kind)
         return found
 
+    def before(self, resource: Registered) -> set[str]:
+        """The URNs of all that is there before a resource is made."""
+        depends = {r.urn: r.dependencies for r in self.registered}
+        found, left = set[str](), {*resource.dependencies}
+        while left:
+            urn = left.pop()
+            found.add(urn)
+            left |= depends[urn] - found
+        return found
+
 
 def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
     """Secret inputs as their values."""

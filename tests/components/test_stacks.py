@@ -126,7 +126,7 @@ def test_sensors_come_after_what_they_stand_on(stack: str) -> None:
         if "index:Monitoring$" not in r.urn  # which looks at them
     }
     for sensor in recorder.of_kind("Sensor"):
-        assert below <= sensor.dependencies
+        assert below <= recorder.before(sensor)
 
 
 def test_the_namespace_comes_first() -> None:
@@ -134,9 +134,7 @@ def test_the_namespace_comes_first() -> None:
     namespace = recorder.one("Namespace").urn
     for r in recorder.objects:
         if r.kind in ("EventBus", "Secret", "ServiceAccount", "WorkflowTemplate"):
-            assert namespace in r.dependencies or any(
-                namespace in other.dependencies for other in recorder.objects if other.urn in r.dependencies
-            )
+            assert namespace in recorder.before(r)
 
 
 @pytest.mark.parametrize("kind", ["EventBus", "EventSource", "Sensor"])
