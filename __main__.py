@@ -11,13 +11,12 @@ from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.exposed import Exposed
 from components.exposure import Exposure, ExposureArgs
 from components.external_templates import ExternalTemplates
-from components.jetstream import monitor_of
 from components.monitoring import Monitoring, MonitoringArgs, PrometheusOperator
 from components.objects import declare
 from components.pod_guards import PodGuards, PodGuardsArgs
 from components.pod_surroundings import PodSurroundings
 from components.queues import Queues
-from components.redelivery import Redelivery, RedeliveryArgs
+from components.scheduled import Cure, Redelivery, ScheduledArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.signatures import Signatures
 from components.stack_config import read_secret, read_settings
@@ -26,7 +25,7 @@ from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
 from routes import FAMILIES
 from routes.admission import SECRET_LENGTH
-from routes.compiler import WAIT_FOR, compile_stack
+from routes.compiler import WAIT_FOR, compile_stack, monitor_of
 from routes.contract import TEMPLATES
 from routes.guards import warning
 from routes.settings import NativeEventBus
@@ -137,7 +136,10 @@ if stack.exposure and settings.public_url:
     webhook |= {"url": exposure.url}
 
 if stack.redelivery:
-    Redelivery("redelivery", RedeliveryArgs(objects=stack.redelivery, after=[*namespace, event_source]), on_cluster)
+    Redelivery("redelivery", ScheduledArgs(objects=stack.redelivery, after=[*namespace, event_source]), on_cluster)
+
+if stack.cure:
+    Cure("cure", ScheduledArgs(objects=stack.cure, after=[*namespace, event_source]), on_cluster)
 
 if stack.monitoring:
     Monitoring("monitoring", MonitoringArgs(objects=stack.monitoring, after=namespace), on_cluster)

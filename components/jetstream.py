@@ -11,8 +11,7 @@ from kubernetes import client
 from urllib3.exceptions import HTTPError
 
 from components.cluster import read
-from routes.compiler import EVENT_BUS
-from routes.settings import Monitor, NativeEventBus, StackSettings
+from routes.settings import Monitor
 from routes.streams import STREAM
 
 SERVERS_ASKED = 20
@@ -42,6 +41,9 @@ class JetStream:
 
     `saved` is how long ago each Sensor last wrote down what it is, which it does when it starts, after it has deleted
     the consumers that are no longer its own.
+
+    `delivered` is how often each consumer has handed a delivery out, a second time too. The Sensors of those that are
+    `asked` ask for one at this moment.
     """
 
     config: Mapping[str, Any] | None
@@ -51,14 +53,9 @@ class JetStream:
     oldest: datetime | None = None
     at_oldest: frozenset[str] = frozenset()
     saved: Mapping[str, timedelta] = field(default_factory=dict)
+    delivered: Mapping[str, int] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
     clustered: bool = field(default=False, compare=False)
-
-
-def monitor_of(settings: StackSettings) -> Monitor | None:
-    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
-    if isinstance(settings.event_bus, NativeEventBus):
-        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
-    return settings.event_bus.monitor
 
 
 def path_of(monitor: Monitor) -> str:
@@ -81,6 +78,8 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
     floors: dict[str, int] = {}
     first: tuple[int, datetime] | None = None
     saved: dict[str, timedelta] = {}
+    delivered: dict[str, int] = {}
+    asked: set[str] = set()
     clustered = False
     for _ in range(SERVERS_ASKED):
         answer = _ask(api, monitor)
@@ -98,6 +97,9 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
                 count = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
                 known = leads(consumer.get("cluster"))
                 waiting[consumer["name"]] = count if known else waiting.get(consumer["name"])
+                if known and "delivered" in consumer:
+                    delivered[consumer["name"]] = consumer["delivered"]["consumer_seq"]
+                    asked |= {consumer["name"]} if consumer.get("num_waiting") else set()
                 if known and (floor := consumer.get("ack_floor", {})):
                     floors[consumer["name"]] = floor.get("stream_seq", 0)
                     if moment := floor.get("last_active"):
@@ -106,7 +108,7 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
             break
     number, oldest = first or (0, None)
     at_oldest = frozenset(name for name, floor in floors.items() if waiting[name] and floor < number)
-    return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved, clustered)
+    return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved, delivered, frozenset(asked), clustered)
 
 
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:

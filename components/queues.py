@@ -15,9 +15,9 @@ import pulumi
 from kubernetes import client
 
 from components.cluster import connect, read
-from components.jetstream import JetStream, Silent, Unknown, look, monitor_of, path_of, query_of
+from components.jetstream import JetStream, Silent, Unknown, look, path_of, query_of
 from components.preview import where_it_answers
-from routes.compiler import EVENT_BUS, PREFIX, CompiledStack
+from routes.compiler import EVENT_BUS, PREFIX, CompiledStack, monitor_of
 from routes.consumers import Loss, dropped, durable_names, renamed
 from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings

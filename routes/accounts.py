@@ -13,11 +13,16 @@ REPORTS = m.PolicyRule(api_groups=["argoproj.io"], resources=["workflowtaskresul
 
 def account(metadata: m.Metadata, rules: Sequence[m.PolicyRule]) -> Iterator[Manifest]:
     """It, a Role with these rules, and their RoleBinding, all of one name."""
-    assert metadata.namespace
     yield m.ServiceAccount(metadata=metadata).manifest()
+    yield from may(metadata, metadata, rules)
+
+
+def may(metadata: m.Metadata, who: m.Metadata, rules: Sequence[m.PolicyRule]) -> Iterator[Manifest]:
+    """A Role with these rules, and its RoleBinding to the account `who`, which may be another namespace's."""
+    assert who.namespace
     yield m.Role(metadata=metadata, rules=list(rules)).manifest()
     yield m.RoleBinding(
         metadata=metadata,
         role_ref=m.RoleRef(name=metadata.name),
-        subjects=[m.Subject(name=metadata.name, namespace=metadata.namespace)],
+        subjects=[m.Subject(name=who.name, namespace=who.namespace)],
     ).manifest()

@@ -25,9 +25,11 @@ from routes.contract import (
     Source,
     WorkflowName,
 )
+from routes.curing import curing
 from routes.dead_letters import EMPTY, dead_letter
 from routes.exposure import exposure
 from routes.guards import fires_on
+from routes.limits import RETRY_SECONDS
 from routes.manifests import Manifest
 from routes.model import (
     EVENT,
@@ -68,6 +70,7 @@ from routes.settings import (
     ExoticEventBus,
     ExternalWebhookSecret,
     ManagedRunner,
+    Monitor,
     NativeEventBus,
     StackSettings,
 )
@@ -83,7 +86,6 @@ SEMAPHORES = "workflow-semaphores"
 PREFIX = "github-to-argo"
 """Prefix of the labels and annotations of each Workflow."""
 
-RETRY_SECONDS = 5
 
 # Conditions of who serves a kind. `pulumi up` waits until each is True.
 WAIT_FOR = {
@@ -124,6 +126,7 @@ class CompiledStack:
     event_source: Manifest
     exposure: Manifest | None
     redelivery: list[Manifest]
+    cure: list[Manifest]
     monitoring: list[Manifest]
 
     def all_sensors(self) -> list[Manifest]:
@@ -142,6 +145,7 @@ class CompiledStack:
             self.event_source,
             *([self.exposure] if self.exposure else []),
             *self.redelivery,
+            *self.cure,
             *self.monitoring,
         ]
 
@@ -171,8 +175,23 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
             settings, lambda kind: _metadata(f"{PREFIX}-webhook", settings, kind=kind), EVENT_SOURCE_SERVICE
         ),
         redelivery=list(redelivery(settings, lambda name: _metadata(f"{PREFIX}-{name}", settings))),
+        cure=list(
+            curing(
+                settings,
+                lambda name: _metadata(f"{PREFIX}-{name}", settings),
+                monitor_of(settings),
+                [settings.rate(route) for route in routes],
+            )
+        ),
         monitoring=list(_monitoring(routes, [one for of in sensors.values() for one in of], settings)),
     )
+
+
+def monitor_of(settings: StackSettings) -> Monitor | None:
+    """The Service of the JetStream's monitoring port: the native EventBus's own, or the one that the stack names."""
+    if isinstance(settings.event_bus, NativeEventBus):
+        return Monitor(namespace=settings.namespace, service=f"eventbus-{EVENT_BUS}-js-svc")
+    return settings.event_bus.monitor
 
 
 def _metadata(name: str, settings: StackSettings, *, kind: str = "") -> m.Metadata:

@@ -53,6 +53,10 @@ REQUESTS_OF_A_WORKFLOW = 2
 """Get and create; of a redelivery, get and update."""
 
 
+RETRY_SECONDS = 5
+"""Between two attempts of a Sensor to start a Workflow."""
+
+
 MUTEXES = 50
 """The most mutexes of a route: an admission policy names each."""
 

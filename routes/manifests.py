@@ -590,6 +590,7 @@ class ServiceAccount(Model):
 class PolicyRule(Model):
     api_groups: list[str]
     resources: list[str]
+    resource_names: list[str] | None = None
     verbs: list[str]
 
 

@@ -45,7 +45,9 @@ def network_policies(
         yield m.NetworkPolicy(
             metadata=metadata("sensors"),
             spec=m.NetworkPolicySpec(
-                pod_selector=sensors, ingress=list(_metrics(settings)), egress=[bus, to_api_server(settings), dns]
+                pod_selector=sensors,
+                ingress=[*_metrics(settings), *_cured(settings)],
+                egress=[bus, to_api_server(settings), dns],
             ),
         )
     if isinstance(settings.event_bus, ExoticEventBus):
@@ -90,6 +92,11 @@ def to_dns(settings: StackSettings) -> m.EgressRule:
 def _metrics(settings: StackSettings) -> Iterator[m.IngressRule]:
     if readers := _namespaces(settings.network_policy.metrics_from):
         yield m.IngressRule(from_=readers, ports=_tcp([METRICS]))
+
+
+def _cured(settings: StackSettings) -> Iterator[m.IngressRule]:
+    if settings.cure:  # it asks the Sensors what they have tried, through the API server
+        yield m.IngressRule(from_=_blocks(settings.network_policy.api_server), ports=_tcp([METRICS]))
 
 
 def _namespaces(labels: Mapping[str, str] | None) -> list[m.NetworkPeer] | None:

@@ -930,6 +930,17 @@ class Redelivery(Model):
     resources: Resources = _resources("its pod", "100m", "256Mi", "1", "1Gi")
 
 
+class Cure(Model):
+    """A CronWorkflow that restarts Sensors that hang since NATS came back: `cure --yes`."""
+
+    image: Annotated[str, AfterValidator(_one_by_digest)] = Field(
+        description="an image of yours that holds this project (docs/redeliver.md)",
+        examples=[f"registry.example/github-to-argo@sha256:{'0123456789abcdef' * 4}"],
+    )
+    schedule: Schedule = Field("*/5 * * * *", description="when it runs, as cron has it", examples=["*/5 * * * *"])
+    resources: Resources = _resources("its pod", "100m", "128Mi", "500m", "256Mi")
+
+
 class Monitoring(Model):
     """PodMonitors and a PrometheusRule of Prometheus Operator, and a Grafana dashboard."""
 
@@ -1103,6 +1114,11 @@ class StackSettings(Model):
         description="a CronWorkflow that fetches back from GitHub what is missing; off without it",
         examples=["{hook: {kind: organization, name: acme}, token: {name: github-redelivery, key: token}, image: …}"],
     )
+    cure: Cure | None = Field(
+        None,
+        description="a CronWorkflow that restarts Sensors that hang since NATS came back; off without it",
+        examples=["{image: …}"],
+    )
     monitoring: Monitoring | None = Field(
         None,
         description="PodMonitors, alerts and a dashboard, for Prometheus Operator and Grafana; off without it",
@@ -1161,6 +1177,18 @@ class StackSettings(Model):
         if lines:
             raise ValidationError.from_exception_data(cls.__name__, lines, hide_input=True)
         return pods
+
+    @field_validator("cure", mode="after")
+    @classmethod
+    def _asks_jetstream(cls, cure: Cure | None, info: ValidationInfo) -> Cure | None:
+        bus = info.data.get("event_bus")
+        if not cure or not isinstance(bus, ExoticEventBus) or bus.monitor:
+            return cure
+        raise PydanticCustomError(
+            "kept_out",
+            "it asks JetStream what waits, and eventBus.monitor does not say where; write the Service of its monitoring"
+            f" port:\n      {PROJECT}:eventBus.monitor: {{namespace: nats, service: nats}}",
+        )
 
     @field_validator("monitoring", mode="after")
     @classmethod

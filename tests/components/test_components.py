@@ -6,14 +6,13 @@ from cli.stacks import read_settings
 from components.access import Access, AccessArgs
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
-from components.jetstream import monitor_of
 from components.pod_guards import PodGuards, PodGuardsArgs
-from components.redelivery import Redelivery, RedeliveryArgs
+from components.scheduled import Redelivery, ScheduledArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
 from routes import FAMILIES
-from routes.compiler import CompiledStack, compile_stack
+from routes.compiler import CompiledStack, compile_stack, monitor_of
 from routes.contract import TEMPLATES
 from routes.settings import parse_settings
 from tests.components.conftest import run
@@ -149,7 +148,7 @@ def test_the_event_source_says_where_it_listens() -> None:
 
 def test_the_redelivery_runs_once_all_that_it_stands_on_is_there() -> None:
     objects = stack(redelivery=SETTING).redelivery
-    recorder = run(lambda: Redelivery("redelivery", RedeliveryArgs(objects=objects)))
+    recorder = run(lambda: Redelivery("redelivery", ScheduledArgs(objects=objects)))
     cron = recorder.one("CronWorkflow")
     others = [r for r in recorder.objects if r is not cron]
     assert sorted(r.kind for r in others) == [

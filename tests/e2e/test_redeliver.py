@@ -25,7 +25,8 @@ from payloads import acted, one_of_each
 from routes import FAMILIES
 from routes.compiler import compile_stack
 from routes.manifests import Manifest
-from routes.redelivery import SETTINGS_FILE, command
+from routes.redelivery import command
+from routes.scheduled import SETTINGS_FILE
 from routes.settings import Redelivery
 from tests.cli.github_server import REPOSITORY, TOKEN, GitHubServer, Webhook, serving
 from tests.e2e.conftest import SECONDS, Cluster
@@ -226,8 +227,7 @@ def test_the_cron_workflows_account_may_do_what_its_command_does_and_no_more(
     missed = hook.deliver(acted("issues", "opened"), code=503)
     settings = read_settings("lab").model_copy(update={"redelivery": Redelivery.model_validate(SETTING)})
     assert settings.redelivery
-    *options, _ = command(settings.redelivery)
-    told = CliRunner().invoke(app, [*options, str(file)])
+    told = CliRunner().invoke(app, [*command(settings.redelivery), "--settings", str(file)])
     assert told.exit_code == 0, told.output
     assert [attempt["guid"] for attempt in hook.attempts] == [missed, missed]
     assert hook.attempts[-1]["status_code"] == 200

@@ -10,7 +10,7 @@ import pytest
 
 from cli.stacks import compiled, read_settings, settings_from, stack_names
 from routes.manifests import Manifest
-from routes.redelivery import written
+from routes.scheduled import written
 from routes.settings import StackSettings, parse_settings
 from tests.routes.redelivery import SETTING, stack
 from tests.routes.test_settings import MINIMAL
