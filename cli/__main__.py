@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import again, diffed, explained, pull_request
+from cli import again, cured, diffed, explained, pull_request
 from cli.diff import DiffError, Side, diff, samples
 from cli.engine import EngineError
 from cli.explain import as_json, explain
@@ -31,6 +31,7 @@ Namespace = Annotated[str, typer.Option(envvar="WORKFLOW_NAMESPACE", help="Where
 
 app.command()(again.redeliver)
 app.command()(again.rerun)
+app.command()(cured.cure)
 app.command()(pull_request.pr_check)
 app.command()(pull_request.pr_comment)
 app.command()(hook_addresses)

@@ -13,9 +13,9 @@ from kubernetes import client
 from cli.cluster import Cluster, told
 from cli.dead_letters import DeadLetter, dead_letters
 from cli.workflow import Workflow, route_of
-from components.jetstream import JetStream, Unknown, look, monitor_of
+from components.jetstream import JetStream, Unknown, look
 from routes import FAMILIES
-from routes.compiler import EVENT_SOURCE, CompiledStack, compile_stack
+from routes.compiler import EVENT_SOURCE, CompiledStack, compile_stack, monitor_of
 from routes.consumers import durable_names
 from routes.model import Rate, Route
 from routes.settings import StackSettings
