@@ -120,6 +120,7 @@ settings: $(VENV)/.ready ## Every setting of a stack, its default and what it is
 golden: $(VENV)/.ready ## Write the goldens anew
 	@for stack in $$($(RUN) cli stacks); do $(RUN) cli render --stack $$stack > tests/goldens/$$stack.json; done
 	@$(RUN) tests.routes.redelivery > tests/routes/redelivery.json
+	@$(RUN) tests.routes.cure > tests/routes/cure.json
 
 .PHONY: matrix
 matrix: $(READY) engine ## Write tests/engine/matrix.md anew: what each of GitHub's examples starts. Read what changed

@@ -21,8 +21,7 @@ from components.jetstream import JetStream, Unknown, look
 from routes import FAMILIES
 from routes.compiler import compile_stack, monitor_of
 from routes.consumers import durable_names
-from routes.curing import ATTEMPT_SECONDS, patience_of
-from routes.model import Route
+from routes.curing import patience_of
 from routes.network import METRICS
 from routes.settings import StackSettings
 
@@ -104,8 +103,8 @@ def _judged(sensor: str, before: Look | None, now: Look | Unknown, seconds: floa
     return Judged(sensor=sensor, waiting=now.waiting, seconds=seconds, hangs=True, pod=now.pod)
 
 
-def judged(settings: StackSettings, cluster: Cluster, attempt: float = ATTEMPT_SECONDS) -> Iterator[Judged]:
-    """Every Sensor of the stack. `attempt`: how many seconds one may take. Raises ClusterError."""
+def judged(settings: StackSettings, cluster: Cluster) -> Iterator[Judged]:
+    """Every Sensor of the stack. Raises ClusterError."""
     stack = compile_stack(FAMILIES, settings)
     consumers = {s["metadata"]["name"]: consumer for s in stack.all_sensors() for consumer in durable_names(s)}
     monitor = monitor_of(settings)
@@ -115,11 +114,8 @@ def judged(settings: StackSettings, cluster: Cluster, attempt: float = ATTEMPT_S
             jetstream = look(cluster.api, monitor)
         return {sensor: _look(cluster, sensor, consumers[sensor], jetstream) for sensor in sensors}
 
-    return watch({r.sensor: patience_of(settings.rate(r), attempt) for r in _routes(settings)}, see)
-
-
-def _routes(settings: StackSettings) -> list[Route]:
-    return [route for family in FAMILIES for route in family.routes if settings.route(route).enabled]
+    routes = (route for family in FAMILIES for route in family.routes if route.sensor in consumers)
+    return watch({route.sensor: patience_of(settings.rate(route)) for route in routes}, see)
 
 
 def restart(cluster: Cluster, pod: str) -> None:

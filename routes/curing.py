@@ -24,9 +24,9 @@ BESIDE_SECONDS = 300
 COMMAND = ("cure", "--yes")
 
 
-def patience_of(rate: Rate | None, attempt: float = ATTEMPT_SECONDS) -> float:
+def patience_of(rate: Rate | None) -> float:
     """Seconds between two attempts of a Sensor at the very most: each takes its place in the rate, a retry too."""
-    return max(rate.seconds / rate.limit if rate else 0, RETRY_SECONDS) + attempt
+    return max(rate.seconds / rate.limit if rate else 0, RETRY_SECONDS) + ATTEMPT_SECONDS
 
 
 def curing(

@@ -16,6 +16,7 @@ from routes.compiler import CompiledStack, compile_stack, monitor_of
 from routes.contract import TEMPLATES
 from routes.settings import parse_settings
 from tests.components.conftest import run
+from tests.routes.cure import SETTING as CURE
 from tests.routes.redelivery import SETTING
 from tests.routes.test_settings import EXOTIC, MINIMAL
 
@@ -161,6 +162,15 @@ def test_the_redelivery_runs_once_all_that_it_stands_on_is_there() -> None:
     ]
     assert {r.urn for r in others} <= cron.dependencies
     assert cron.inputs["spec"]["schedules"] == ["*/5 * * * *"]
+
+
+def test_the_cure_runs_once_all_that_it_stands_on_is_there_in_the_other_namespace_too() -> None:
+    objects = stack("lab", cure=CURE).cure
+    recorder = run(lambda: Cure("cure", ScheduledArgs(objects=objects)))
+    cron = recorder.one("CronWorkflow")
+    others = [r for r in recorder.objects if r is not cron]
+    assert [r.kind for r in others].count("Role") == 2
+    assert {r.urn for r in others} <= cron.dependencies
 
 
 def test_a_native_event_bus_is_asked_at_its_own_monitoring_port() -> None:

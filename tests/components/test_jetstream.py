@@ -48,6 +48,18 @@ def test_how_many_were_accepted_and_when_the_last_was_acknowledged_is_told() -> 
     assert (found.accepted, found.done) == (12, {"a": datetime(2026, 11, 25, 0, 7, 17, 123456, tzinfo=UTC)})
 
 
+def test_what_was_delivered_and_who_asks_for_more_is_told_by_the_consumers_leader_alone() -> None:
+    found = seen(
+        stream(
+            consumer("a", 5, delivered={"consumer_seq": 7, "stream_seq": 9}, num_waiting=1),
+            consumer("b", 5, delivered={"consumer_seq": 3, "stream_seq": 9}),
+            consumer("c", 0, delivered={"consumer_seq": 0}, num_waiting=1, **led_by("js-0", of="js-1")),
+        )
+    )
+    assert isinstance(found, JetStream)
+    assert (found.delivered, found.asked) == ({"a": 7, "b": 3}, {"a"})
+
+
 def test_other_streams_are_none_of_the_engines() -> None:
     assert seen(stream(consumer("a", 5), name="orders")) == JetStream(None, {})
 

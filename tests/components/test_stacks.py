@@ -13,6 +13,7 @@ from components.external_templates import ExternalTemplates
 from routes import guards
 from routes.manifests import Manifest
 from tests.components.conftest import SECRET, Waits, named, run_stack
+from tests.routes.cure import SETTING as CURE
 from tests.routes.redelivery import SETTING
 from tests.routes.test_exposure import GATEWAY, INGRESS
 
@@ -72,6 +73,12 @@ def test_the_redelivery_is_made_only_where_it_is_set_and_after_the_event_source(
     assert recorder.one("EventSource").urn in cron.dependencies
     assert "github-to-argo:index:Redelivery" in {r.type for r in recorder.registered}
     assert not run_stack("lab").of_kind("CronWorkflow")
+
+
+def test_the_cure_is_made_only_where_it_is_set_and_after_the_event_source() -> None:
+    recorder = run_stack("lab", cure=CURE)
+    assert recorder.one("EventSource").urn in recorder.one("CronWorkflow").dependencies
+    assert "github-to-argo:index:Cure" in {r.type for r in recorder.registered}
 
 
 @pytest.mark.parametrize("stack", stack_names())

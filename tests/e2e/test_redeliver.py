@@ -199,18 +199,25 @@ def _collection(manifest: Manifest) -> str:
     return f"/{'apis' if '/' in version else 'api'}/{version}/namespaces/{manifest['metadata']['namespace']}/{plural}"
 
 
-def in_its_pod(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """From here on the cluster is reached as from within the CronWorkflow's pod: by its account's token alone."""
-    token = client.CoreV1Api(cluster.api).create_namespaced_service_account_token(
-        "github-to-argo-redelivery", cluster.namespace, {"spec": {"expirationSeconds": 600}}
+def as_account(
+    api: client.ApiClient, namespace: str, account: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From here on the cluster is reached as from within a pod of this account: by its token alone."""
+    token = client.CoreV1Api(api).create_namespaced_service_account_token(
+        account, namespace, {"spec": {"expirationSeconds": 600}}
     )
     file = tmp_path / "token"
     file.write_text(token.status.token)
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(file))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", cluster.api.configuration.ssl_ca_cert)
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", api.configuration.ssl_ca_cert)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", LAB_ADDRESS)
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(API_PORT))
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "no kubeconfig"))
+
+
+def in_its_pod(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From here on the cluster is reached as from within the CronWorkflow's pod: by its account's token alone."""
+    as_account(cluster.api, cluster.namespace, "github-to-argo-redelivery", monkeypatch, tmp_path)
 
 
 def test_the_cron_workflows_account_may_do_what_its_command_does_and_no_more(

@@ -44,7 +44,7 @@ def hangs(stack: FaultStack, *, replicas: int, kills: int) -> Hangs:
     Burst(stack.sender, 100).send(plan(21 * (4 + 3 * kills)))
     found: list[list[str]] = []
     for number in range(kills):
-        before = _waiting(stack)
+        before = waiting(stack)
         assert min(before.values()) > 0, f"nothing waits for one of the Sensors: {before}"
         kill(Layout(), servers[number % len(servers)])
         time.sleep(SETTLED)
@@ -56,16 +56,16 @@ def hangs(stack: FaultStack, *, replicas: int, kills: int) -> Hangs:
 
 
 def _cure(stack: FaultStack, hung: list[str]) -> None:
-    stuck = _waiting(stack)
+    stuck = waiting(stack)
     kill(Layout(), *stack.pods(*hung))
     wait_until(
-        lambda: all(_waiting(stack)[sensor] < stuck[sensor] for sensor in hung),
+        lambda: all(waiting(stack)[sensor] < stuck[sensor] for sensor in hung),
         f"{', '.join(hung)}: hangs still, after its pods were killed",
         seconds=90,
     )
 
 
-def _waiting(stack: FaultStack) -> dict[str, int]:
+def waiting(stack: FaultStack) -> dict[str, int]:
     bus = stack.bus()
     assert bus, "JetStream does not answer"
     return {sensor: bus.consumers[consumer].waiting for sensor, consumer in stack.sensors().items()}
@@ -73,7 +73,7 @@ def _waiting(stack: FaultStack) -> dict[str, int]:
 
 def _still(stack: FaultStack) -> list[str]:
     """The Sensors for which as much waits as before."""
-    before = _waiting(stack)
+    before = waiting(stack)
     time.sleep(STILL)
-    after = _waiting(stack)
+    after = waiting(stack)
     return [sensor for sensor in before if before[sensor] == after[sensor] > 0]

@@ -163,10 +163,33 @@ def listening(webhook: Mapping[str, str], namespace: str, api: client.ApiClient)
 
 
 @contextmanager
+def refused(api: client.ApiClient, name: str, expression: str) -> Iterator[None]:
+    """A policy of the cluster's own, of this name, refuses the Workflows of which the expression is true."""
+    admission = client.AdmissionregistrationV1Api(api)
+    rule = {"apiGroups": ["argoproj.io"], "apiVersions": ["*"], "resources": ["workflows"], "operations": ["CREATE"]}
+    refusal = {"expression": f"!({expression})", "message": "not on Fridays"}
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [refusal]}
+    admission.create_validating_admission_policy({"metadata": {"name": name}, "spec": spec})
+    bound = {"policyName": name, "validationActions": ["Deny"]}
+    admission.create_validating_admission_policy_binding({"metadata": {"name": name}, "spec": bound})
+    try:
+        time.sleep(3)  # the API server takes a policy up when it comes to it
+        yield
+    finally:
+        admission.delete_validating_admission_policy_binding(name)
+        admission.delete_validating_admission_policy(name)
+
+
+@contextmanager
 def fault_stack(
-    name: str, event_bus: Mapping[str, object], *, rate: Mapping[str, object] | str = RATE, replicas: int = 2
+    name: str,
+    event_bus: Mapping[str, object],
+    *,
+    rate: Mapping[str, object] | str = RATE,
+    replicas: int = 2,
+    **settings: object,
 ) -> Iterator[FaultStack]:
-    """Stack `name` with the lab's settings, `replicas` pods for each Sensor, and this EventBus."""
+    """Stack `name` with the lab's settings, `replicas` pods for each Sensor, this EventBus, and these `settings`."""
     namespace = f"github-to-argo-{name}"
     overrides = {
         "namespace": namespace,
@@ -174,6 +197,7 @@ def fault_stack(
         "sensorReplicas": replicas,
         "routes": {route.sensor: {"rate": rate} for family in FAMILIES for route in family.routes},
         "semaphores": {key: 50 for key in ("pr-validation", "coderun", "implementation", "orchestrator")},
+        **settings,
     }
     own = event_bus["kind"] == "native"
     stack = LabStack(name, overrides, account="faults" if own else name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from kubernetes import client
@@ -14,7 +14,7 @@ from cli.delivery import WORKFLOWS, Sender
 from cli.workflow import FINISHED, phase_of
 from lab.host import read_status
 from lab.stack import LabStack
-from tests.faults.stack import exotic, listening
+from tests.faults.stack import exotic, listening, refused
 
 NAME = "seen"
 NAMESPACE = f"github-to-argo-{NAME}"
@@ -65,27 +65,9 @@ class WatchedStack:
         finally:
             apps.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 1}})
 
-    @contextmanager
-    def refused(self, delivery: str) -> Iterator[None]:
+    def refused(self, delivery: str) -> AbstractContextManager[None]:
         """A policy of the cluster's own refuses the Workflows of a delivery."""
-        api, name = client.AdmissionregistrationV1Api(self.api), f"{NAMESPACE}-refused"
-        rule = {
-            "apiGroups": ["argoproj.io"],
-            "apiVersions": ["*"],
-            "resources": ["workflows"],
-            "operations": ["CREATE"],
-        }
-        refusal = {"expression": f"!object.metadata.name.endsWith('{delivery}')", "message": "not on Fridays"}
-        spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [refusal]}
-        api.create_validating_admission_policy({"metadata": {"name": name}, "spec": spec})
-        bound = {"policyName": name, "validationActions": ["Deny"]}
-        api.create_validating_admission_policy_binding({"metadata": {"name": name}, "spec": bound})
-        try:
-            time.sleep(3)  # the API server takes a policy up when it comes to it
-            yield
-        finally:
-            api.delete_validating_admission_policy_binding(name)
-            api.delete_validating_admission_policy(name)
+        return refused(self.api, f"{NAMESPACE}-refused", f"object.metadata.name.endsWith('{delivery}')")
 
     def change_template(self, name: str, spec: dict[str, object]) -> None:
         """Of a WorkflowTemplate; the workflow-controller has heard of it by the end."""

@@ -1,0 +1,148 @@
+"""Sensors that hang since NATS came back are found and restarted by the CronWorkflow's account, and no others."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from kubernetes import client
+from typer.testing import CliRunner, Result
+
+from cli import cluster as clusters
+from cli import cure
+from cli.__main__ import app
+from cli.stacks import settings_from
+from lab.away import kill
+from lab.layout import Layout
+from routes.compiler import PREFIX
+from routes.curing import COMMAND
+from tests.e2e.test_redeliver import as_account
+from tests.faults.burst import Burst, plan
+from tests.faults.hangs import SETTLED, SLOW, waiting
+from tests.faults.judging import Verdict, judge, should_start
+from tests.faults.stack import RATE, FaultStack, exotic, fault_stack, refused, wait_until
+from tests.routes.cure import SETTING
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
+
+RETRIES = "github-issues-to-implementation"
+"""The Sensor whose Workflows are refused."""
+
+NEVER = SETTING | {"schedule": "0 0 1 1 *"}
+"""The test is the run."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was seen. `told` is the command's answer; `before` and `after` what waited meanwhile, by Sensor."""
+
+    told: Result
+    before: dict[str, int]
+    after: dict[str, int]
+    processes: dict[str, tuple[list[str], list[str]]]
+    may: list[str]
+    verdict: Verdict
+
+    @property
+    def restarted(self) -> set[str]:
+        return {one["sensor"] for one in json.loads(self.told.stdout) if one["restarted"]}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with fault_stack("slow", exotic("slow"), rate=SLOW, replicas=1, cure=NEVER) as stack:
+        yield _story(stack, tmp_path_factory.mktemp("pod"))
+
+
+def _story(stack: FaultStack, folder: Path) -> Story:
+    planned = plan(105)
+    with refused(stack.api, f"{stack.namespace}-refused", f"object.metadata.labels['{PREFIX}/route'] == '{RETRIES}'"):
+        answers = Burst(stack.sender, 100).send(planned)
+        kill(Layout(), "nats-server")
+        time.sleep(SETTLED)
+        before, ran = waiting(stack), _processes(stack)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("routes.curing.ATTEMPT_SECONDS", 30.0)
+            as_account(stack.api, stack.namespace, f"{PREFIX}-cure", patched, folder)
+            at_restart = _noted(stack, patched)
+            told = CliRunner().invoke(app, [*COMMAND, "--settings", str(stack.stack.file), "--json"])
+            may = _may(stack)
+        hung = [one["sensor"] for one in json.loads(told.stdout) if one["hangs"]]
+        wait_until(
+            lambda: all(waiting(stack)[sensor] < before[sensor] for sensor in hung),
+            f"{', '.join(hung)}: hangs still, after its pod was deleted",
+            seconds=60,
+        )
+        now = _processes(stack)
+    stack.changed(routes={sensor: {"rate": RATE} for sensor in stack.sensors()}).up()
+    wait_until(lambda: not any(waiting(stack).values()), "something waits still", seconds=90)
+    verdict = judge(answers, stack.started(), should_start(), posted=len(planned))
+    both = {sensor: (ran[sensor], now[sensor]) for sensor in stack.sensors()}
+    return Story(told, before, at_restart[0] if at_restart else {}, both, may, verdict)
+
+
+def _noted(stack: FaultStack, patched: pytest.MonkeyPatch) -> list[dict[str, int]]:
+    """What waits, by Sensor, whenever one is restarted."""
+    found: list[dict[str, int]] = []
+    restart = cure.restart
+
+    def noted(cluster: clusters.Cluster, pod: str) -> None:
+        found.append(waiting(stack))
+        restart(cluster, pod)
+
+    patched.setattr("cli.cure.restart", noted)
+    return found
+
+
+def _processes(stack: FaultStack) -> dict[str, list[str]]:
+    return {sensor: stack.pods(sensor) for sensor in stack.sensors()}
+
+
+def _may(stack: FaultStack) -> list[str]:
+    """What the account may do, of what would serve somebody who has its token."""
+    ours = clusters.connect(settings_from(stack.stack.file)).api
+    core, apps, others = client.CoreV1Api(ours), client.AppsV1Api(ours), client.CustomObjectsApi(ours)
+    tries: dict[str, Callable[[], object]] = {
+        "secrets": lambda: core.list_namespaced_secret(stack.namespace),
+        "deployments": lambda: apps.list_namespaced_deployment(stack.namespace),
+        "pods/log": lambda: core.read_namespaced_pod_log("x", stack.namespace),
+        "pods": lambda: core.create_namespaced_pod(stack.namespace, {"metadata": {"name": "x"}}),
+        "pods elsewhere": lambda: core.list_namespaced_pod("lab-nats"),
+        "services/proxy": lambda: core.connect_get_namespaced_service_proxy("x", stack.namespace),
+        "workflows": lambda: others.list_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", stack.namespace, "workflows"
+        ),
+    }
+    found = []
+    for what, attempt in tries.items():
+        try:
+            attempt()
+        except client.ApiException as error:
+            found += [what] * (error.status == 403)
+    return sorted(tries.keys() - set(found))
+
+
+def test_those_that_hang_are_restarted_and_no_others(story: Story) -> None:
+    assert story.told.exit_code == 0, story.told.output
+    assert story.restarted, "none has hung: nothing was shown"
+    still = {sensor for sensor, count in story.before.items() if story.after[sensor] == count}
+    assert still - {RETRIES} == story.restarted
+    assert {sensor for sensor, (ran, runs) in story.processes.items() if ran != runs} == story.restarted
+
+
+def test_a_sensor_that_retries_a_refused_trigger_is_left_alone(story: Story) -> None:
+    assert story.after[RETRIES] == story.before[RETRIES] > 0, "it retried nothing"
+    assert RETRIES not in story.restarted
+
+
+def test_nothing_is_lost_and_nothing_doubled(story: Story) -> None:
+    assert (story.verdict.lost, story.verdict.doubled, story.verdict.strange) == ([], [], [])
+    assert story.verdict.created > 50
+
+
+def test_its_account_may_do_nothing_more(story: Story) -> None:
+    assert story.may == []
