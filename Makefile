@@ -80,6 +80,10 @@ rotate: $(VENV)/.ready ## Have the EventSource take the webhook's new secret: ma
 redeliver: engine ## Ask GitHub again for what is missing: make redeliver STACK=prod DO="--since 6h --organization acme"
 	@$(RUN) cli redeliver --stack $(STACK) $(DO) || [ $$? != 2 ]
 
+.PHONY: cure
+cure: $(VENV)/.ready ## Which Sensors hang since NATS came back; restart them: make cure STACK=prod DO=--yes
+	@$(RUN) cli cure --stack $(STACK) $(DO) || [ $$? != 2 ]
+
 .PHONY: rerun
 rerun: $(VENV)/.ready ## Run again what one delivery started: make rerun DELIVERY=<its id> STACK=prod
 	@$(RUN) cli rerun $(DELIVERY) --stack $(STACK) $(DO)

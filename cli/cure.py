@@ -21,15 +21,12 @@ from components.jetstream import JetStream, Unknown, look
 from routes import FAMILIES
 from routes.compiler import compile_stack, monitor_of
 from routes.consumers import durable_names
-from routes.curing import patience_of
+from routes.curing import OF_SENSOR, patience_of
 from routes.network import METRICS
 from routes.settings import StackSettings
 
 EVERY_SECONDS = 5.0
 """How often it is looked."""
-
-OF_SENSOR = "sensor-name"
-"""The label of a Sensor's pods, whose value is the Sensor."""
 
 _ATTEMPTS = re.compile(r"^argo_events_action_(?:triggered|failed|retries_failed)_total\{.*\} (\S+)$", re.MULTILINE)
 

@@ -38,7 +38,7 @@ class _Scheduled(pulumi.ComponentResource):
 
 def _called(manifest: Manifest, namespace: str) -> str:
     kind: str = manifest["kind"].lower()
-    return kind if manifest["metadata"]["namespace"] == namespace else f"{kind}-there"
+    return kind if manifest["metadata"].get("namespace", namespace) == namespace else f"{kind}-there"
 
 
 class Redelivery(_Scheduled):

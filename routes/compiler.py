@@ -180,7 +180,7 @@ def compile_stack(families: Iterable[Family], settings: StackSettings) -> Compil
                 settings,
                 lambda name: _metadata(f"{PREFIX}-{name}", settings),
                 monitor_of(settings),
-                [settings.rate(route) for route in routes],
+                {route.sensor: settings.rate(route) for route in routes},
             )
         ),
         monitoring=list(_monitoring(routes, [one for of in sensors.values() for one in of], settings)),

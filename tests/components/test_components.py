@@ -7,7 +7,7 @@ from components.access import Access, AccessArgs
 from components.event_bus import EventBus, EventBusArgs
 from components.event_source import GitHubEventSource, GitHubEventSourceArgs
 from components.pod_guards import PodGuards, PodGuardsArgs
-from components.scheduled import Redelivery, ScheduledArgs
+from components.scheduled import Cure, Redelivery, ScheduledArgs
 from components.sensor_family import SensorFamily, SensorFamilyArgs
 from components.webhook_secret import WebhookSecret, WebhookSecretArgs
 from components.workflow_templates import WorkflowTemplates, WorkflowTemplatesArgs
@@ -165,7 +165,8 @@ def test_the_redelivery_runs_once_all_that_it_stands_on_is_there() -> None:
 
 
 def test_the_cure_runs_once_all_that_it_stands_on_is_there_in_the_other_namespace_too() -> None:
-    objects = stack("lab", cure=CURE).cure
+    monitor = {"namespace": "nats", "service": "nats"}
+    objects = stack(cure=CURE, eventBus=EXOTIC | {"monitor": monitor}).cure
     recorder = run(lambda: Cure("cure", ScheduledArgs(objects=objects)))
     cron = recorder.one("CronWorkflow")
     others = [r for r in recorder.objects if r is not cron]

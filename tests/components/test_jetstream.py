@@ -57,7 +57,7 @@ def test_what_was_delivered_and_who_asks_for_more_is_told_by_the_consumers_leade
         )
     )
     assert isinstance(found, JetStream)
-    assert (found.delivered, found.asked) == ({"a": 7, "b": 3}, {"a"})
+    assert (found.delivered, found.asked) == ({"a": 7, "b": 3}, frozenset({"a"}))
 
 
 def test_other_streams_are_none_of_the_engines() -> None:
