@@ -39,8 +39,7 @@ def dropped(old: Manifest | None, new: Manifest | None) -> list[Loss]:
     deletes what does not exist, and the new filter judges what waits. Parameters, rates and retries lose nothing.
 
     The hash is over the dependency as the engine's types hold it, where null is absent and unknown fields are dropped.
-    Our closed models emit neither, so two hashes are equal just when the two manifests are, but for what the controller
-    writes into one that is there.
+    Our closed models emit neither, so two hashes are equal just when the two manifests are.
 
     Nothing deletes the consumers of a Sensor that is gone. What waits in them, and all that comes meanwhile, is read if
     that Sensor comes back.
@@ -100,16 +99,7 @@ def _consumers(sensor: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _dependencies(sensor: Manifest) -> dict[str, Manifest]:
-    return {dependency["name"]: _as_compiled(dependency) for dependency in sensor["spec"]["dependencies"]}
-
-
-def _as_compiled(dependency: Manifest) -> Manifest:
-    """Without the empty fields that the Argo Events controller writes beside what is asked of an event's context."""
-    filters = dependency.get("filters", {})
-    if "context" not in filters:
-        return dependency
-    context = {key: value for key, value in filters["context"].items() if value}
-    return dependency | {"filters": filters | {"context": context}}
+    return {dependency["name"]: dependency for dependency in sensor["spec"]["dependencies"]}
 
 
 def _conditions(sensor: Manifest) -> dict[str, str]:

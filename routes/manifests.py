@@ -59,16 +59,9 @@ class ExprFilter(Model):
     fields_: list[ExprField] = Field(alias="fields")
 
 
-class EventContext(Model):
-    """What the EventSource says of an event."""
-
-    type: str
-
-
 class Filters(Model):
     exprs: list[ExprFilter] | None = None
-    data: list[DataFilter] | None = None
-    context: EventContext | None = None
+    data: list[DataFilter]
 
 
 class Dependency(Model):

@@ -93,7 +93,7 @@ def usual(engine: Engine) -> dict[str, set[str]]:
 def read_by_conditions(stack: CompiledStack) -> set[Path]:
     """Every path of the body in the Sensors' filters."""
     filters = [d["filters"] for sensor in stack.all_sensors() for d in sensor["spec"]["dependencies"]]
-    paths = [data["path"] for f in filters for data in f.get("data", [])]
+    paths = [data["path"] for f in filters for data in f["data"]]
     paths += [field["path"] for f in filters for expr in f.get("exprs", ()) for field in expr["fields"]]
     return {tuple(found.split(".")) for path in paths for found in re.findall(r"body\.([^],]+)", path)}
 

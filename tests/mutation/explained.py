@@ -72,6 +72,10 @@ EXPLANATIONS = (
         why="an event's name is never empty, so that the key in its place is not asked for",
     ),
     Explanation(
+        of=r": queue filter body\.X-GitHub-Event = path: body for body\.X-GitHub-Event$",
+        why="no text matches the pattern, whichever it is",
+    ),
+    Explanation(
         of=r": dead letter: template\.k8s\.operation: removed$",
         why="to create is what the engine does unless it is told",
     ),

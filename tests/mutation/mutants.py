@@ -136,15 +136,13 @@ def _all_changes(spec: Manifest, forms: set[str]) -> Iterator[tuple[Path, str, A
     for path in _branches(spec):
         yield path, "removed", Gone.REMOVED
     for i, dependency in enumerate(spec["dependencies"]):
-        for j, data in enumerate(dependency["filters"].get("data", [])):
+        for j, data in enumerate(dependency["filters"]["data"]):
             if "comparator" not in data:
                 yield ("dependencies", i, "filters", "data", j, "comparator"), "!=", "!="
 
 
 def _changes(path: Path, value: Any, dependency: str, forms: set[str]) -> Iterator[tuple[str, Any]]:
     match [step for step in path if isinstance(step, str)][-1]:
-        case "type" if "context" in path:
-            yield f"github for {value}", "github"
         case kind if kind in OTHERS:
             for other in OTHERS[kind]:
                 if other == value:
@@ -187,8 +185,6 @@ def _branches(spec: Manifest) -> Iterator[Path]:
         yield "dependencies", i
         yield "dependencies", i, "filters"
         for kind, filters in dependency["filters"].items():
-            if kind == "context":
-                continue
             for j, one in enumerate(filters):
                 yield "dependencies", i, "filters", kind, j
                 for k in range(len(one.get("fields", []))):
@@ -222,7 +218,7 @@ def _called(spec: Manifest, path: Path) -> str:
     match path:
         case ("dependencies", int(i), *rest):
             dependency = spec["dependencies"][i]
-            if rest[:1] == ["filters"] and len(rest) > 2 and rest[1] != "context":
+            if rest[:1] == ["filters"] and len(rest) > 2:
                 rest = [_filter(dependency["filters"][rest[1]], int(rest[2])), *rest[3:]]
             return " ".join(map(str, (dependency["name"], *rest)))
         case ("triggers", 0, "template", "k8s", "parameters", int(i), *rest):

@@ -142,17 +142,6 @@ def test_the_last_dependency_has_the_consumer_and_its_filters_drop_what_waits() 
     ]
 
 
-def test_what_the_controller_writes_into_a_sensor_that_is_there_is_no_change() -> None:
-    live = copy.deepcopy(SENSORS[CI])
-    queue = live["spec"]["dependencies"][-1]
-    # As the running engine's API server has it.
-    empty = dict.fromkeys(("datacontenttype", "id", "source", "specversion", "subject"), "")
-    queue["filters"]["context"] |= empty | {"time": None}
-    assert dropped(live, SENSORS[CI]) == []
-    queue["filters"]["context"]["subject"] = "main"
-    assert [loss.why for loss in dropped(live, SENSORS[CI])] == ["dependency queue: its filters changed"]
-
-
 def test_an_earlier_dependency_has_none_to_lose() -> None:
     changed = copy.deepcopy(OF_BEFORE)
     changed["spec"]["dependencies"][0]["filters"]["data"].pop()
