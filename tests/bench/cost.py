@@ -75,7 +75,7 @@ def library_forms(stack: CompiledStack) -> dict[str, list[Manifest]]:
     return {
         OURS: ours,
         "the event looked at last": forms.event_last(ours),
-        "never by the event's name": forms.never_by_name(ours),
+        "never by the event's type": forms.never_by_type(ours),
         "a push's branch by a template": forms.branch_by_template(ours),
         "no dependency that never passes": forms.without_never(ours),
         "one Sensor": forms.one_sensor(ours),

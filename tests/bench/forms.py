@@ -60,9 +60,9 @@ def event_last(ours: Sequence[Manifest]) -> list[Manifest]:
     return _changed(ours, lambda filters: {**filters, "data": [*filters.get("data", [])][::-1]})
 
 
-def never_by_name(ours: Sequence[Manifest]) -> list[Manifest]:
-    """What never passes asks for an event whose name has something before its beginning."""
-    never: Filters = {"data": [{"path": f"body.{EVENT}", "type": "string", "value": [".^"]}]}
+def never_by_type(ours: Sequence[Manifest]) -> list[Manifest]:
+    """What never passes asks for another type of event than the EventSource's."""
+    never: Filters = {"context": {"type": "never"}}
     return _changed(ours, lambda filters: never if filters == _NEVER else filters)
 
 
@@ -97,7 +97,7 @@ def unfiltered(ours: Sequence[Manifest]) -> list[Manifest]:
     return sensors
 
 
-_NEVER = NEVER.manifest()
+_NEVER = {"data": [NEVER.manifest()]}
 
 
 def _changed(ours: Sequence[Manifest], change: Callable[[Filters], Filters]) -> list[Manifest]:
