@@ -159,7 +159,7 @@ class _Heard:
 def _heard(engine: Engine, side: Side, deliveries: Sequence[Delivery]) -> list[_Heard]:
     sensors = side.sensors
     try:
-        answers = engine.replay(side.one("EventSource"), sensors.values(), deliveries)
+        answers = engine.replay(side.one("EventSource"), sensors.values(), deliveries, twice=True)
     except EngineError as error:
         raise EngineError(f"{side.name}: {error}") from None
     return [_Heard(tuple(_told(sensors, taken)), _workflows(sensors, taken)) for taken in answers]

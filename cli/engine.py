@@ -55,8 +55,7 @@ class Outcome:
     """What one trigger makes of a delivery by one of its dependencies.
 
     object: what it wrote to the cluster. failure: why it wrote nothing though the filters let it. redelivered: what a
-    second delivery of the same does; empty when it does nothing. It is tried for each until one by the same dependency
-    did nothing.
+    second delivery of the same does; empty when it does nothing, or was not asked for.
     """
 
     trigger: str
@@ -130,6 +129,7 @@ class Engine:
         secret: str = "",
         max_message: int = 0,
         refuses: bool = False,
+        twice: bool = False,
         sensors: Sequence[Manifest] | None = None,
     ) -> list[Taken]:
         """What becomes of each delivery in a stack, in their order; see `replay`. `sensors` are in place of its own."""
@@ -141,6 +141,7 @@ class Engine:
             secret=secret,
             max_message=max_message,
             refuses=refuses,
+            twice=twice,
         )
 
     def replay(
@@ -153,12 +154,14 @@ class Engine:
         secret: str = "",
         max_message: int = 0,
         refuses: bool = False,
+        twice: bool = False,
     ) -> list[Taken]:
         """What becomes of each delivery that an EventSource takes and Sensors hear of, in their order.
 
         `filters`: also of those that do not pass, with each filter alone. `secret`: what signatures are checked with;
         none are if empty. `max_message`: the largest message that the EventBus takes, in bytes; 0: any. `refuses`: by
-        an API server that refuses everything.
+        an API server that refuses everything. `twice`: also what a second delivery of the same does, until one by the
+        same dependency did nothing: whether a trigger makes the same again stands in the trigger.
         """
         answer = self.ask(
             {
@@ -168,6 +171,7 @@ class Engine:
                 "filters": filters,
                 "secret": secret,
                 "refuses": refuses,
+                "twice": twice,
                 "maxMessage": max_message,
             }
         )

@@ -92,7 +92,7 @@ def asked(engine: Engine, settings: StackSettings, questions: Sequence[Question]
     """What the engine's answers have against them."""
     stack = compile_stack(FAMILIES, settings)
     dependencies = [d["name"] for sensor in stack.all_sensors() for d in sensor["spec"]["dependencies"]]
-    answers = engine.deliver(stack, [question.delivery for question in questions])
+    answers = engine.deliver(stack, [question.delivery for question in questions], twice=True)
     return [
         f"{question.name}: {problem}"
         for question, taken in zip(questions, answers, strict=True)

@@ -157,7 +157,7 @@ class Judge:
         stack = self.suite.stack
         try:
             taken = self._ask(
-                lambda engine, to: engine.deliver(stack, deliveries, refuses=refuses, sensors=to), sensors
+                lambda engine, to: engine.deliver(stack, deliveries, refuses=refuses, twice=True, sensors=to), sensors
             )
         except EngineError as error:
             taken = [Taken(0, str(error))]

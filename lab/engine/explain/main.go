@@ -53,6 +53,8 @@ type request struct {
 	MaxMessage int `json:"maxMessage"`
 	// Whether to tell of the dependencies that do not pass too, and try each filter alone.
 	Filters bool `json:"filters"`
+	// Whether to tell what a second delivery of the same does. It is tried until one did nothing by the same dependency.
+	Twice bool `json:"twice"`
 	// How often to measure what the Sensors' filters cost over all deliveries, in place of what becomes of these.
 	Rounds   int               `json:"rounds"`
 	Validate []json.RawMessage `json:"validate"`
@@ -87,8 +89,7 @@ type outcome struct {
 	Passes     bool      `json:"passes"`
 	Error      string    `json:"error,omitempty"`
 	Filters    []verdict `json:"filters,omitempty"`
-	// What the trigger made, why it failed, and what a second delivery of the same does: nothing when empty. That is tried
-	// until one did nothing by the same dependency.
+	// What the trigger made, why it failed, and what a second delivery of the same does: nothing when empty.
 	Object      map[string]any `json:"object,omitempty"`
 	Failure     string         `json:"failure,omitempty"`
 	Redelivered string         `json:"redelivered,omitempty"`
@@ -434,7 +435,7 @@ func (l *listener) hear(asked *request, t trigger, dependency v1alpha1.EventDepe
 	told.Object = object
 	// What makes another Workflow of the same delivery stands in the trigger, not in the delivery: one that did not is enough.
 	way := t.Template.Name + " " + dependency.Name
-	if _, tried := l.repeats.Load(way); tried {
+	if _, tried := l.repeats.Load(way); tried || !asked.Twice {
 		return told
 	}
 	again, err := act()
