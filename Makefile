@@ -150,7 +150,7 @@ alerts: up ## Set off every alert on the lab and draw docs/dashboard.svg anew; t
 
 .PHONY: bench
 bench: up engine payloads ## Write docs/performance.md anew: latency, cost, throughput, growth, on the lab; 15 minutes [ONLY="latency cost"]
-	@MINUTES=$(or $(MINUTES),12) $(RUN) lab exec -- $(RUN) tests.bench $(ONLY)
+	@MINUTES=$(or $(MINUTES),13) $(RUN) lab exec -- $(RUN) tests.bench $(ONLY)
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Write requirements*.txt anew from requirements*.in, with hashes: make lock [UPGRADE=1]

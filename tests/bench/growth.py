@@ -21,7 +21,7 @@ from tests.bench.hollow import hollow
 from tests.bench.many import many
 from tests.bench.program import OBJECTS, STACKS
 
-SIZES = {1: 2, 10: 1, 100: 1}
+SIZES = {1: 3, 10: 2, 100: 1}
 """How many times the seven Sensors, and how often that is measured."""
 MADE_AT_MOST = 10
 """So many times the seven Sensors are made. More are previewed only, unless there are as many as MADE_SECONDS left."""

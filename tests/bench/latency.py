@@ -23,6 +23,8 @@ from tests.bench.stack import BenchStack
 REPEATS: Mapping[int, int] = {1_000: 12, 30_000: 12, 300_000: 6, 1_000_000: 4}
 """By the size of a body in bytes, how often each route is measured."""
 SECONDS = 30.0
+ROUND_SECONDS = 0.6
+"""For all routes once, at least: a Sensor then makes fewer than the five requests a second that its client allows."""
 READ = frozenset(
     [
         "action",
@@ -82,8 +84,10 @@ def latency(stack: BenchStack, say: Callable[[str], None]) -> list[Latency]:
         for size, repeats in REPEATS.items():
             of_size = [Latency(route, size) for route in firsts]
             for _ in range(repeats):
+                began = time.monotonic()
                 for one in of_size:
                     _measure(stack, seen, one, sized(firsts[one.route], size))
+                time.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
             found += of_size
             say(f"latency of {size:,} bytes: {len(of_size) * repeats} deliveries")
             stack.stack.delete_workflows()

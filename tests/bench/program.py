@@ -119,7 +119,7 @@ def main(folder: Path, program: str, copies: int, operation: str) -> None:
         "wall": wall,
         "program": after[0] - cpu[0],
         "engine": after[1] - cpu[1],
-        "program_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "program_memory": _most_resident(),
         "engine_memory": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
         "changes": {str(getattr(op, "value", op)): count for op, count in (changes or {}).items()},
     }
@@ -131,6 +131,12 @@ def _cpu() -> tuple[float, float]:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     mine, theirs = (one.ru_utime + one.ru_stime for one in used)
     return mine, theirs
+
+
+def _most_resident() -> int:
+    """Bytes, of this process at its largest. getrusage would have it begin with what started it."""
+    (kilobytes,) = re.findall(r"^VmHWM:\s+([0-9]+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(kilobytes) * 1024
 
 
 def _reaped() -> bool:
