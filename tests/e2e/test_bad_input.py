@@ -13,7 +13,7 @@ from tests.fuzz.crowd import crowd
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.page import PAGE, page
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 REQUESTS, SEED, MINUTES = 600, 5, 5.0
 CLIENTS, TRICKLE_SECONDS = 200, 10.0

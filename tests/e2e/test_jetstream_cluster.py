@@ -39,16 +39,19 @@ def configuration(number: int, store: Path) -> str:
 class Servers:
     """An API server behind whose proxy the servers answer in turn."""
 
-    status = 200
+    status, reason = 200, "OK"
 
     def __init__(self) -> None:
         self.turn = itertools.cycle(range(3))
 
-    def param_serialize(self, method: str, path: str, query_params: Any, auth_settings: Any) -> tuple[str, str]:
+    def param_serialize(self, method: str, path: str, **_: object) -> tuple[str, str]:
         return method, path
 
     def call_api(self, *_: str, _request_timeout: int) -> Servers:
         return self
+
+    def getheaders(self) -> dict[str, str]:
+        return {}
 
     def read(self) -> bytes:
         url = f"http://127.0.0.1:{MONITORS + next(self.turn)}/jsz?consumers=true&config=true"

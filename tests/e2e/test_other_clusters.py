@@ -28,7 +28,7 @@ from routes.manifests import Manifest
 from tests.e2e.conftest import Cluster
 from tests.routes.test_exposure import GATEWAY
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 NAMESPACE = "github-to-argo-theirs"
 SENSOR = "github-issues-to-implementation"

@@ -327,6 +327,7 @@ def stacks() -> Iterator[Callable[..., LabStack]]:
 
 
 @pytest.mark.lab
+@pytest.mark.long
 def test_images_are_admitted_by_digest_and_refused_in_plain_words(
     cluster: Cluster, stacks: Callable[..., LabStack]
 ) -> None:
