@@ -15,7 +15,7 @@ ABOUT = """\
 
 Written by `make fuzz WRITE=1`, from what the EventSource of the running lab answered. Do not edit it.
 
-`make fuzz` sends at least 10,000 requests, of every kind below, in an order that its seed makes; `make test-long` sends 600.
+`make fuzz` sends at least 10,000 requests, of every kind below, in an order that its seed makes; `make test-long` 600.
 Afterwards the EventSource is the same process, holds as many files and goroutines as before, and is, once it has
 collected its garbage, no more than 32 MiB larger than after the first fifth of the requests. Each delivery that counts
 has become one Workflow, and no other request has.
