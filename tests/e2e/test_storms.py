@@ -106,11 +106,12 @@ def test_no_more_run_at_once_than_the_semaphore_of_the_route_says(storm: Storm) 
 def test_the_newest_commit_is_validated_and_the_others_in_the_order_of_their_seconds(storm: Storm) -> None:
     pushes = [p.delivery for p in storm.pushed]
     began = [delivery for delivery in storm.began() if delivery in pushes]
-    made = [storm.ran[delivery]["metadata"]["creationTimestamp"] for delivery in began]
-    early = [later for earlier, later in itertools.pairwise(made) if later < earlier]
-    # The queue of a mutex knows whole seconds; the controller, when it starts, fills it in any order.
-    assert len(early) <= (0 if storm.calm else 1)
-    assert began.index(pushes[-1]) >= PUSHES - 3 - len(early)
+    made = {delivery: storm.ran[delivery]["metadata"]["creationTimestamp"] for delivery in began}
+    overtook = {first for first, second in itertools.pairwise(began) if made[second] < made[first]}
+    # The queue of a mutex knows whole seconds; the controller, when it starts, fills it in any order: the newest may be
+    # the one that it takes first.
+    assert len(overtook) <= (0 if storm.calm else 1)
+    assert pushes[-1] in overtook or began.index(pushes[-1]) >= PUSHES - 3 - len(overtook)
     assert phase_of(storm.ran[pushes[-1]]) == "Succeeded"
 
 
