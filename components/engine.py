@@ -104,7 +104,7 @@ def _not_running(deployments: Sequence[Manifest], manifest: Manifest) -> str:
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     label, _ = DEPLOYED[manifest["kind"]]
     told = {
-        condition["type"]: condition["message"]
+        condition["type"]: condition.get("message")
         for deployment in deployments
         for condition in deployment.get("status", {}).get("conditions", [])
         if (condition["type"], condition["status"]) in (("ReplicaFailure", "True"), ("Available", "False"))

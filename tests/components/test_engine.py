@@ -156,6 +156,13 @@ def test_pods_that_were_refused_are_told_in_the_clusters_words(
         wait(running=False, deployments=[found])
 
 
+def test_a_refusal_without_words_is_told_without_them(wait: Callable[..., ApiServer]) -> None:
+    found = deployment(SENSORS[0]["spec"])
+    found["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True"}]
+    with pytest.raises(pulumi.RunError, match="does not run as applied; see: kubectl"):
+        wait(running=False, deployments=[found])
+
+
 def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., ApiServer]) -> None:
     with pytest.raises(pulumi.RunError, match="its consumer is not there"):
         wait(status=503)
