@@ -17,7 +17,7 @@ class EventBusArgs:
     """`event_bus` as compiled. `access` is the Secret of an existing NATS, if the stack makes it; `value` its text.
 
     `protect`: Pulumi refuses to delete the EventBus. With it the engine deletes the volumes of its own NATS. `after` is
-    what the Sensors need too: each names the EventBus only: the state lists all that a resource waits for.
+    what the Sensors need too; each of them waits for the EventBus only, since the state lists all that one waits for.
     """
 
     event_bus: Manifest

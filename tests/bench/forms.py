@@ -57,7 +57,7 @@ def quiet(ours: Sequence[Manifest]) -> list[Manifest]:
 
 def event_last(ours: Sequence[Manifest]) -> list[Manifest]:
     """All else is looked at first."""
-    return _changed(ours, lambda filters: {**filters, "data": [*filters.get("data", [])][::-1]})
+    return _changed(ours, lambda filters: {**filters, "data": filters["data"][::-1]})
 
 
 def never_by_type(ours: Sequence[Manifest]) -> list[Manifest]:

@@ -17,6 +17,7 @@ from components.jetstream import JetStream, look
 from lab.layout import Layout
 from routes.settings import Monitor
 from routes.streams import STREAM, differences
+from tests.components.api_server import Answer, ApiServer
 from tests.e2e.jetstream_api import request_at
 
 pytestmark = pytest.mark.lab
@@ -36,28 +37,17 @@ def configuration(number: int, store: Path) -> str:
     """
 
 
-class Servers:
+class Servers(ApiServer):
     """An API server behind whose proxy the servers answer in turn."""
 
-    status, reason = 200, "OK"
-
     def __init__(self) -> None:
+        super().__init__()
         self.turn = itertools.cycle(range(3))
 
-    def param_serialize(self, method: str, path: str, **_: object) -> tuple[str, str]:
-        return method, path
-
-    def call_api(self, *_: str, _request_timeout: int) -> Servers:
-        return self
-
-    def getheaders(self) -> dict[str, str]:
-        return {}
-
-    def read(self) -> bytes:
+    def call_api(self, *_: object, _request_timeout: int) -> Answer:
         url = f"http://127.0.0.1:{MONITORS + next(self.turn)}/jsz?consumers=true&config=true"
-        with urllib.request.urlopen(url, timeout=10) as response:
-            text: bytes = response.read()
-        return text
+        with urllib.request.urlopen(url, timeout=_request_timeout) as response:
+            return Answer(200, json.load(response))
 
 
 def seen() -> JetStream:
