@@ -63,26 +63,11 @@ def listed(result: Result) -> list[str]:
 @contextmanager
 def away(cluster: Cluster) -> Iterator[None]:
     """The EventSource has no pod."""
-    _scale(cluster, 0)
     try:
-        yield
+        with cluster.away(OF_EVENT_SOURCE):
+            yield
     finally:
-        _scale(cluster, 1)
         assert cluster.sender.listening(60)
-
-
-def _scale(cluster: Cluster, replicas: int) -> None:
-    apps, core = client.AppsV1Api(cluster.api), client.CoreV1Api(cluster.api)
-    (deployment,) = apps.list_namespaced_deployment(cluster.namespace, label_selector=OF_EVENT_SOURCE).items
-    apps.patch_namespaced_deployment_scale(
-        deployment.metadata.name, cluster.namespace, {"spec": {"replicas": replicas}}
-    )
-    for _ in range(600):
-        pods = core.list_namespaced_pod(cluster.namespace, label_selector=OF_EVENT_SOURCE).items
-        if len(pods) == replicas and all(pod.status.phase == "Running" for pod in pods):
-            return
-        time.sleep(0.1)
-    raise TimeoutError(f"the EventSource does not get {replicas} pods")
 
 
 def test_what_came_while_the_event_source_was_away_is_fetched_back_and_runs_once(

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-from kubernetes import client
 from typer.testing import CliRunner
 
 from cli.__main__ import app
@@ -46,11 +45,7 @@ def test_a_delivery_is_counted_from_the_post_to_its_workflow(cluster: Cluster, w
 def test_what_waits_while_a_sensor_is_away_is_counted_and_its_missing_pod_is_told(
     cluster: Cluster, watcher: Watcher
 ) -> None:
-    apps = client.AppsV1Api(cluster.api)
-    (deployment,) = apps.list_namespaced_deployment(cluster.namespace, label_selector=f"sensor-name={SENSOR}").items
-    name = deployment.metadata.name
-    apps.patch_namespaced_deployment_scale(name, cluster.namespace, {"spec": {"replicas": 0}})
-    try:
+    with cluster.away(f"sensor-name={SENSOR}"):
         posted = [cluster.sender.post(one_of_each()["issues"]) for _ in range(3)]
         code, found = status()
         assert code == 1
@@ -58,6 +53,4 @@ def test_what_waits_while_a_sensor_is_away_is_counted_and_its_missing_pod_is_tol
         since = time.monotonic() - posted[0].at
         assert route(found)["oldestExact"]
         assert since - 1 < route(found)["oldestSeconds"] < since + 1
-    finally:
-        apps.patch_namespaced_deployment_scale(name, cluster.namespace, {"spec": {"replicas": 1}})
     assert len(watcher.of([p.delivery for p in posted], seconds=SECONDS)) == 3
