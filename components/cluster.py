@@ -12,6 +12,8 @@ ANSWER_SECONDS = 10
 """Seconds that an answer may take."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """What `read` accepts where an object's own content, as a Secret's, is not to be read."""
+METADATA_OF_EACH = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""The same for a list."""
 
 
 def connect(context: str) -> client.ApiClient:

@@ -7,7 +7,7 @@ and some of it never. A cluster that cannot be asked is Pulumi's to tell.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ import pulumi
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
-from components.cluster import ANSWER_SECONDS, METADATA_ONLY, connect, read
+from components.cluster import ANSWER_SECONDS, METADATA_OF_EACH, METADATA_ONLY, connect, read
 from routes.cluster_fit import (
     Kind,
     changed_by_hand,
@@ -31,6 +31,8 @@ from routes.manifests import Manifest
 from routes.settings import PROJECT, StackSettings
 
 ASKED_AT_ONCE = 8
+LISTED_FROM = 2 * ASKED_AT_ONCE
+"""So many objects of one kind are listed, fewer asked for by name: the namespace may have many of others."""
 VERBS = ("create", "get", "patch")
 """What Pulumi does with each object."""
 FORCED = "PULUMI_K8S_ENABLE_PATCH_FORCE=true"
@@ -112,19 +114,7 @@ class ClusterFit:
         yield from refused_rights(answers, self.settings.namespace)
 
     def _owners(self, api: client.ApiClient, kinds: dict[tuple[str, str], Kind]) -> Iterator[str]:
-        def there(manifest: Manifest) -> Manifest | None:
-            kind, metadata = kinds[manifest["apiVersion"], manifest["kind"]], manifest["metadata"]
-            base = f"/apis/{kind.group_version}" if kind.group else f"/api/{kind.group_version}"
-            within = f"/namespaces/{metadata['namespace']}" if kind.namespaced else ""
-            try:
-                found = read(api, f"{base}{within}/{kind.plural}/{metadata['name']}", accept=METADATA_ONLY)
-            except client.ApiException as error:
-                if error.status in (403, 404):
-                    return None
-                raise
-            return {"kind": kind.name, "metadata": found["metadata"]}
-
-        found = [one for one in _at_once(there, self.stack.objects()) if one]
+        found = list(_found(api, kinds, self.stack.objects()))
         others, unused = someone_elses(found, self.settings.takes_over)
         if others:
             names = ", ".join(told.partition(",")[0] for told in others)
@@ -162,19 +152,45 @@ def _kinds(api: client.ApiClient, group_versions: Iterable[str]) -> dict[tuple[s
     return found
 
 
+def _found(
+    api: client.ApiClient, kinds: Mapping[tuple[str, str], Kind], objects: Iterable[Manifest]
+) -> Iterator[Manifest]:
+    """What is there by the names of the objects: its kind and metadata."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for one in objects:
+        kind, metadata = kinds[one["apiVersion"], one["kind"]], one["metadata"]
+        named.setdefault((kind.name, _path(kind, metadata.get("namespace", ""))), []).append(metadata["name"])
+    alone: list[tuple[str, str]] = []
+    for (name, path), names in named.items():
+        if len(names) >= LISTED_FROM and (listed := _readable(api, path, METADATA_OF_EACH)):
+            of_these = (one["metadata"] for one in listed["items"] if one["metadata"]["name"] in {*names})
+            yield from ({"kind": name, "metadata": metadata} for metadata in of_these)
+        else:
+            alone += [(name, f"{path}/{one}") for one in names]
+    answers = _at_once(lambda one: _readable(api, one[1], METADATA_ONLY), alone)
+    yield from (
+        {"kind": name, "metadata": there["metadata"]} for (name, _), there in zip(alone, answers, strict=True) if there
+    )
+
+
+def _path(kind: Kind, namespace: str) -> str:
+    base = f"/apis/{kind.group_version}" if kind.group else f"/api/{kind.group_version}"
+    return f"{base}/namespaces/{namespace}/{kind.plural}" if kind.namespaced else f"{base}/{kind.plural}"
+
+
+def _readable(api: client.ApiClient, path: str, accept: str) -> dict[str, Any] | None:
+    """None: it is not there, or is not to be read."""
+    try:
+        return read(api, path, accept=accept)
+    except client.ApiException as error:
+        if error.status in (403, 404):
+            return None
+        raise
+
+
 def _versions(api: client.ApiClient) -> dict[str, list[str]]:
     groups = read(api, "/apis")["groups"]
     return {group["name"]: [version["version"] for version in group["versions"]] for group in groups}
-
-
-def _ask(api: client.ApiClient, path: str, accept: str = "application/json") -> dict[str, Any]:
-    asked = api.param_serialize("GET", path, header_params={"Accept": accept}, auth_settings=["BearerToken"])
-    response = api.call_api(*asked, _request_timeout=ANSWER_SECONDS)
-    text = response.read()
-    if response.status != 200:
-        raise client.ApiException(status=response.status, reason=str(text, "utf-8", "replace"))
-    answer: dict[str, Any] = json.loads(text)
-    return answer
 
 
 def _at_once(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:

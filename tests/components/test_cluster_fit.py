@@ -9,6 +9,7 @@ import pulumi
 import pytest
 from kubernetes import client, config
 
+from components import cluster_fit
 from components.cluster_fit import ClusterFit
 from routes import FAMILIES
 from routes.compiler import compile_stack
@@ -20,7 +21,8 @@ from tests.routes.test_settings import MINIMAL
 
 CHECK = ClusterFit.check  # before the fixture of this floor puts it out of action
 CLUSTER_WIDE = ("Namespace", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-BUS = "/apis/argoproj.io/v1alpha1/namespaces/events/eventbuses/github"
+BUSES = "/apis/argoproj.io/v1alpha1/namespaces/events/eventbuses"
+BUS = f"{BUSES}/github"
 Check = Callable[..., list[str]]
 
 
@@ -59,8 +61,8 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
         def answered(_: object, path: str, _request_timeout: int) -> Answer:
             if fails:
                 raise fails
-            body = cluster.get(path)
-            return Answer(200, body) if body else Answer(404, {"message": "not found"})
+            body = cluster.get(path) or 404
+            return Answer(body, {"message": "as it says"}) if isinstance(body, int) else Answer(200, body)
 
         def reviewed(_: object, body: dict[str, Any], _request_timeout: int) -> client.V1SelfSubjectAccessReview:
             attributes = body["spec"]["resourceAttributes"]
@@ -120,6 +122,17 @@ def test_what_is_someone_elses_is_not_taken_over(check: Check) -> None:
     assert "delete it): EventBus/github, written by kubectl. Choose another namespace" in told
     assert "      github-to-argo:takesOver: [EventBus/github]" in told
     assert check(theirs(), takesOver=["EventBus/github"]) == []
+
+
+def test_of_many_objects_a_kind_is_listed_and_asked_for_one_by_one_where_that_is_refused(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_fit, "LISTED_FROM", 1)
+    (bus,) = theirs().values()
+    listed: dict[str, object] = {BUSES: {"items": [bus, {"metadata": {"name": "of-somebody-else"}}]}}
+    for answers in (listed, {BUSES: 403} | theirs()):
+        assert "delete it): EventBus/github, written by kubectl. Choose another" in refused(check, answers)
+    assert check({BUSES: {"items": []}}) == []
 
 
 def test_a_stack_that_goes_on_taking_over_what_it_has_is_told(check: Check) -> None:
