@@ -21,7 +21,9 @@ from tests.bench.hollow import standing_still
 from tests.bench.stack import BenchStack
 
 REPEATS: Mapping[int, int] = {1_000: 12, 30_000: 12, 300_000: 6, 1_000_000: 4}
-"""By the size of a body in bytes, how often each route is measured."""
+"""By the size of a body in bytes, how often each route is measured, unless there is time for more."""
+MANY = 100
+"""How often then, of each size: a p99 of one route alone is then not just the slowest."""
 SECONDS = 30.0
 ROUND_SECONDS = 0.6
 """For all routes once, at least: a Sensor then makes fewer than the five requests a second that its client allows."""
@@ -75,13 +77,17 @@ class Latency:
     direct: list[float] = field(default_factory=list)
 
 
-def latency(stack: BenchStack, say: Callable[[str], None]) -> list[Latency]:
-    """Each route and size in turn, one delivery at a time, while the workflow-controller stands still."""
+def latency(stack: BenchStack, say: Callable[[str], None], *, many: bool = False) -> list[Latency]:
+    """Each route and size in turn, one delivery at a time, while the workflow-controller stands still.
+
+    `many`: each MANY times, six minutes in place of half a one.
+    """
     payloads = one_of_each()
     firsts = {route.sensor: payloads[route.deliveries[0].name] for family in FAMILIES for route in family.routes}
     found: list[Latency] = []
     with standing_still("workflow-controller"), Appearances(stack.stack.api, stack.stack.namespace) as seen:
-        for size, repeats in REPEATS.items():
+        for size, few in REPEATS.items():
+            repeats = MANY if many else few
             of_size = [Latency(route, size) for route in firsts]
             for _ in range(repeats):
                 began = time.monotonic()

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tests.bench.cost import PARTS, Cost
-from tests.bench.growth import Run
+from tests.bench.growth import OPERATIONS, Run
 from tests.bench.latency import Latency
-from tests.bench.report import Found, previews, sizes
+from tests.bench.report import Found, costs, sizes
 from tests.bench.throughput import Throughput
 
 
@@ -65,9 +65,9 @@ def _plot_throughput(axis: Axes, found: Throughput) -> None:
 
 
 def _plot_growth(axis: Axes, found: Sequence[Run]) -> None:
-    for who, style in (("ours", "-o"), ("bare", ":x")):
-        of, costs = previews(found, who)
-        axis.plot(of, costs, style, label=f"{who}")
-    axis.set(xscale="log", yscale="log", xlabel="Sensors", ylabel="seconds of processor time of a first preview")
+    for operation, color in ((OPERATIONS[0], "tab:blue"), (OPERATIONS[1], "tab:orange")):
+        for who, style in (("ours", "-o"), ("bare", ":x")):
+            axis.plot(*costs(found, who, operation), style, color=color, label=f"{operation[0]}, {who}")
+    axis.set(xscale="log", yscale="log", xlabel="Sensors", ylabel="seconds of processor time, from nothing")
     axis.legend(fontsize="xx-small")
-    axis.set_title("pulumi preview", fontsize="medium")
+    axis.set_title("Pulumi", fontsize="medium")

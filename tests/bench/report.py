@@ -38,7 +38,7 @@ class Found:
 def page(found: Found, *, minutes: float) -> str:
     """The page, with the figures of this run."""
     sifted = {one.form: one.micros for one in found.filters}
-    costs = {one.form: one for one in found.cost}
+    forms_cost = {one.form: one for one in found.cost}
     return rendered(
         Path(__file__).parent / "performance.md.j2",
         minutes=minutes,
@@ -55,18 +55,21 @@ def page(found: Found, *, minutes: float) -> str:
         ],
         parts=list(PARTS.values()),
         ours=OURS,
-        costs=costs,
-        spent={form: {part: statistics.median(of) for part, of in one.parts.items()} for form, one in costs.items()},
-        times={form: ratio(one.total, costs[OURS].total) for form, one in costs.items()},
+        costs=forms_cost,
+        spent={
+            form: {part: statistics.median(of) for part, of in one.parts.items()} for form, one in forms_cost.items()
+        },
+        times={form: ratio(one.total, forms_cost[OURS].total) for form, one in forms_cost.items()},
         sifted={form: statistics.median(micros) for form, micros in sifted.items()},
         sifted_times={form: ratio(micros, sifted[OURS]) for form, micros in sifted.items()},
+        repeats=[min(len(one.delivered) for one in found.latency if one.size == size) for size in sizes(found.latency)],
         throughput=found.throughput,
         one_sensor=max(map(variable, forms.one_sensor(compiled(forms.STACK).all_sensors()))) // 1024,
         environment=ENVIRONMENT // 1024,
         operations=OPERATIONS,
         sensors=sorted({run.sensors for run in found.growth}),
         runs=lambda sensors, operation: _runs(found.growth, sensors, operation),
-        bent=bent_previews(found.growth),
+        bent=[(*operation, bent_growth(found.growth, operation)) for operation in OPERATIONS[:2]],
         made=MADE_AT_MOST * 7,
     )
 
@@ -128,14 +131,14 @@ def _runs(growth: Sequence[Run], sensors: int, operation: tuple[str, str]) -> Co
     )
 
 
-def bent_previews(growth: Sequence[Run]) -> dict[str, float]:
-    """For each program, whether a preview grows linearly, from the fewest Sensors to the most; of three sizes."""
-    found = {who: previews(growth, who) for who in ("ours", "bare")}
-    return {who: bent(of, costs) for who, (of, costs) in found.items() if len(of) > 2}
+def bent_growth(growth: Sequence[Run], operation: tuple[str, str]) -> dict[str, float]:
+    """For each program, whether an operation grows linearly, from the fewest Sensors to the most; of three sizes."""
+    found = {who: costs(growth, who, operation) for who in ("ours", "bare")}
+    return {who: bent(of, seconds) for who, (of, seconds) in found.items() if len(of) > 2}
 
 
-def previews(growth: Sequence[Run], who: str) -> tuple[list[float], list[float]]:
-    """The numbers of Sensors, and seconds of processor time of a first preview of so many, the medians."""
-    first = [run for run in growth if run.who == who and (run.operation, run.case) == OPERATIONS[0]]
-    of = sorted({run.sensors for run in first})
-    return [*map(float, of)], [statistics.median(run.cpu for run in first if run.sensors == size) for size in of]
+def costs(growth: Sequence[Run], who: str, operation: tuple[str, str]) -> tuple[list[float], list[float]]:
+    """The numbers of Sensors, and seconds of processor time of an operation on so many, the medians."""
+    runs = [run for run in growth if run.who == who and (run.operation, run.case) == operation]
+    of = sorted({run.sensors for run in runs})
+    return [*map(float, of)], [statistics.median(run.cpu for run in runs if run.sensors == size) for size in of]
