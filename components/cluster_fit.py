@@ -156,21 +156,21 @@ def _found(
     api: client.ApiClient, kinds: Mapping[tuple[str, str], Kind], objects: Iterable[Manifest]
 ) -> Iterator[Manifest]:
     """What is there by the names of the objects: its kind and metadata."""
-    named: dict[tuple[str, str], list[str]] = {}
+    named: dict[tuple[str, str], set[str]] = {}
     for one in objects:
         kind, metadata = kinds[one["apiVersion"], one["kind"]], one["metadata"]
-        named.setdefault((kind.name, _path(kind, metadata.get("namespace", ""))), []).append(metadata["name"])
+        named.setdefault((kind.name, _path(kind, metadata.get("namespace", ""))), set()).add(metadata["name"])
     alone: list[tuple[str, str]] = []
     for (name, path), names in named.items():
         if len(names) >= LISTED_FROM and (listed := _readable(api, path, METADATA_OF_EACH)):
-            of_these = (one["metadata"] for one in listed["items"] if one["metadata"]["name"] in {*names})
-            yield from ({"kind": name, "metadata": metadata} for metadata in of_these)
+            there = (one["metadata"] for one in listed["items"] or [])
+            yield from ({"kind": name, "metadata": metadata} for metadata in there if metadata["name"] in names)
         else:
-            alone += [(name, f"{path}/{one}") for one in names]
+            alone += [(name, f"{path}/{one}") for one in sorted(names)]
     answers = _at_once(lambda one: _readable(api, one[1], METADATA_ONLY), alone)
-    yield from (
-        {"kind": name, "metadata": there["metadata"]} for (name, _), there in zip(alone, answers, strict=True) if there
-    )
+    for (name, _), answer in zip(alone, answers, strict=True):
+        if answer:
+            yield {"kind": name, "metadata": answer["metadata"]}
 
 
 def _path(kind: Kind, namespace: str) -> str:
