@@ -184,7 +184,7 @@ test-fast: $(READY) engine ## The tests that need no cluster
 .PHONY: test-long
 test-long: up ## Those on the real engine that wait for rates, retries, rollouts and alerts, and of audit and sbom with their tools
 	@$(VENV)/bin/pytest tests/supply/test_tools.py
-	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m long
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m long --durations 10
 
 .PHONY: mutation
 mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Five minutes on two cores
@@ -197,5 +197,5 @@ test-e2e: $(READY) ## The tests on a cluster: the lab, or KUBECONFIG=… WEBHOOK
 		WORKFLOW_NAMESPACE="$(WORKFLOW_NAMESPACE)" $(VENV)/bin/pytest tests/e2e
 else
 test-e2e: up
-	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m 'not long'
+	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m 'not long' --durations 10
 endif
