@@ -6,6 +6,9 @@ not, 500: GitHub shows both as failed. What is too large for a Workflow arrives 
 
 from __future__ import annotations
 
+INT32 = 2**31 - 1
+"""The largest number of seconds that a Workflow can be kept; what is above, the workflow-controller cannot read."""
+
 KIB = 1024
 MIB = 1024 * KIB
 

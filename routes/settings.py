@@ -618,10 +618,12 @@ class Triage(Model):
 class Semaphores(Model):
     """How many Workflows run at once; the ConfigMap `workflow-semaphores`."""
 
-    pr_validation: int = Field(5, ge=1, alias="pr-validation", description="Workflows at once", examples=[5])
-    coderun: int = Field(10, ge=1, description="Workflows at once", examples=[10])
-    implementation: int = Field(5, ge=1, description="Workflows at once", examples=[5])
-    orchestrator: int = Field(2, ge=1, description="Workflows at once", examples=[2])
+    pr_validation: int = Field(
+        5, ge=1, le=limits.INT32, alias="pr-validation", description="Workflows at once", examples=[5]
+    )
+    coderun: int = Field(10, ge=1, le=limits.INT32, description="Workflows at once", examples=[10])
+    implementation: int = Field(5, ge=1, le=limits.INT32, description="Workflows at once", examples=[5])
+    orchestrator: int = Field(2, ge=1, le=limits.INT32, description="Workflows at once", examples=[2])
 
 
 class Amount(Model):
@@ -1037,6 +1039,7 @@ class StackSettings(Model):
     workflow_ttl_seconds: int = Field(
         345_600,
         ge=60,
+        le=limits.INT32,
         description="how long a finished Workflow is kept, and a redelivery of it recognised;"
         " GitHub redelivers for three days",
         examples=[345_600],

@@ -103,6 +103,8 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
         ({"kubeContext": None}, "github-to-argo:kubeContext: missing; write the context of your kubeconfig"),
         ({"namespace": "My_Namespace"}, "github-to-argo:namespace: not of the right form; write the namespace"),
         ({"semaphores": {"coderun": 0}}, "github-to-argo:semaphores.coderun: should be greater than or equal to 1"),
+        ({"semaphores": {"coderun": 10**20}}, "semaphores.coderun: should be less than or equal to 2147483647"),
+        ({"workflowTtlSeconds": 2**31}, "workflowTtlSeconds: should be less than or equal to 2147483647"),
         (
             {"semaphores": {"coderuns": 1}},
             "github-to-argo:semaphores.coderuns: there is no such setting; did you mean coderun?",
