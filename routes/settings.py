@@ -120,6 +120,15 @@ def mebibytes(amount: str) -> int:
     return int(amount[:-2]) * unit
 
 
+def _names_a_volume(name: str) -> str:
+    # argo-events 1.9.11 calls the volume `secret-…`.
+    if "." in name or len(name) > 56:
+        raise ValueError(
+            "the EventSource's pod has a volume called so, and that takes letters, digits and -, 56 at most"
+        )
+    return name
+
+
 def _within_three_days(ago: str) -> str:
     if int(ago[:-1]) * {"m": 60, "h": 3600, "d": 86400}[ago[-1]] > 3 * 86400:
         raise ValueError("GitHub keeps deliveries for three days")
@@ -427,7 +436,9 @@ class ExoticEventBus(Backlog):
 class WebhookSecret(Model):
     """The Secret that the EventSource checks signatures with. There is no way to have none."""
 
-    name: Name = Field("github-webhook-secret", description="name of the Secret", examples=["github-webhook-secret"])
+    name: Annotated[Name, AfterValidator(_names_a_volume)] = Field(
+        "github-webhook-secret", description="name of the Secret", examples=["github-webhook-secret"]
+    )
     key: SecretKey = Field("secret", description="key in the Secret", examples=["secret"])
 
 
@@ -1132,6 +1143,29 @@ class StackSettings(Model):
     )
     routes: Routes = Field(Routes(), description="settings of single routes, by Sensor", examples=["{}"])
 
+    @field_validator("webhook_secret", mode="after")
+    @classmethod
+    def _is_a_secret_of_its_own(cls, secret: WebhookSecret, info: ValidationInfo) -> WebhookSecret:
+        bus = info.data.get("event_bus")
+        if not isinstance(bus, ExoticEventBus):
+            return secret
+        made = not isinstance(secret, ExistingWebhookSecret)
+        clashes = [
+            name
+            for name, ref in (("access", bus.access), ("ca", bus.ca))
+            if ref and ref.name == secret.name and (made or (name == "access" and bus.access.kind == "config"))
+        ]
+        if not clashes:
+            return secret
+        wrong = PydanticCustomError(
+            "one_secret_for_two",
+            "eventBus.{name} has the Secret {secret} too, and what the stack makes holds nothing but its own; choose"
+            " another name for one of them",
+            {"name": clashes[0], "secret": secret.name},
+        )
+        line = InitErrorDetails(type=wrong, loc=("name",), input=secret.name)
+        raise ValidationError.from_exception_data(cls.__name__, [line], hide_input=True)
+
     @field_validator("webhook", mode="after")
     @classmethod
     def _passes_the_bus(cls, webhook: Webhook, info: ValidationInfo) -> Webhook:
@@ -1360,6 +1394,7 @@ def _explain(error: ErrorDetails) -> str:
             | "too_small_for_deliveries"
             | "faster_than_a_sensor"
             | "too_many_mutexes"
+            | "one_secret_for_two"
             | "no_allow_list"
             | "kept_out"
         ):

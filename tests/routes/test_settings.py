@@ -49,6 +49,11 @@ def test_the_defaults_are_the_requirements() -> None:
             assert settings.rate(route) == route.rate
 
 
+def test_a_secret_that_somebody_else_made_may_hold_both_webhooks_and_nats_secret() -> None:
+    shared = {"eventBus": EXOTIC | {"access": {"name": "ours"}}, "webhookSecret": {"kind": "existing", "name": "ours"}}
+    assert parse_settings(MINIMAL | shared, source="test").webhook_secret.name == "ours"
+
+
 def test_finished_workflows_outlive_githubs_three_days_of_redelivery() -> None:
     assert parse_settings(MINIMAL, source="test").workflow_ttl_seconds > 3 * 24 * 3600
 
@@ -257,6 +262,24 @@ def test_a_route_can_be_as_fast_as_the_engine() -> None:
             {"securityEvents": ["push"]},
             "github-to-argo:securityEvents[0]: should be 'repository_advisory', 'code_scanning_alert',"
             " 'secret_scanning_alert' or 'dependabot_alert'; write further events",
+        ),
+        (
+            {"webhookSecret": {"kind": "existing", "name": "github.webhook"}},
+            "webhookSecret.name: the EventSource's pod has a volume called so, and that takes letters, digits and -,"
+            " 56 at most; write name of the Secret",
+        ),
+        ({"webhookSecret": {"kind": "existing", "name": "a" * 57}}, "webhookSecret.name: the EventSource's pod has"),
+        (
+            {"webhookSecret": {"kind": "config", "name": "nats"}, "eventBus": EXOTIC | {"access": {"name": "nats"}}},
+            "github-to-argo:webhookSecret.name: eventBus.access has the Secret nats too, and what the stack makes holds"
+            " nothing but its own; choose another name for one of them",
+        ),
+        (
+            {
+                "webhookSecret": {"kind": "existing", "name": "nats"},
+                "eventBus": EXOTIC | {"access": {"kind": "config", "name": "nats"}},
+            },
+            "github-to-argo:webhookSecret.name: eventBus.access has the Secret nats too",
         ),
         ({"retryMinutes": "ten"}, "github-to-argo:retryMinutes: should be a valid integer"),
         ({"webhook": {"port": 80}}, "github-to-argo:webhook.port: should be greater than or equal to 1024"),
