@@ -186,6 +186,11 @@ test-long: up ## Those on the real engine that wait for rates, retries, rollouts
 	@$(VENV)/bin/pytest tests/supply/test_tools.py
 	@$(RUN) lab exec -- $(VENV)/bin/pytest tests/e2e -m long --durations 10
 
+.PHONY: properties
+properties: $(READY) engine ## Each property of any text and any settings, with two thousand new examples [ONLY=settings]
+	@$(VENV)/bin/pytest --numprocesses auto -m hypothesis --hypothesis-profile thorough $(if $(ONLY),-k '$(ONLY)') \
+		--ignore tests/e2e --ignore tests/supply/test_tools.py
+
 .PHONY: mutation
 mutation: $(READY) engine ## Change the Sensors and the EventSource in each single way: does a check fail? Five minutes on two cores
 	@$(RUN) tests.mutation
