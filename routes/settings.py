@@ -237,6 +237,7 @@ def _not_one(chosen: bool) -> bool:
 
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
+AtOnce = Annotated[int, Field(ge=1, le=limits.INT32)]
 SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]{1,253}$")]
 Quantity = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$")]
 _PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
@@ -629,12 +630,10 @@ class Triage(Model):
 class Semaphores(Model):
     """How many Workflows run at once; the ConfigMap `workflow-semaphores`."""
 
-    pr_validation: int = Field(
-        5, ge=1, le=limits.INT32, alias="pr-validation", description="Workflows at once", examples=[5]
-    )
-    coderun: int = Field(10, ge=1, le=limits.INT32, description="Workflows at once", examples=[10])
-    implementation: int = Field(5, ge=1, le=limits.INT32, description="Workflows at once", examples=[5])
-    orchestrator: int = Field(2, ge=1, le=limits.INT32, description="Workflows at once", examples=[2])
+    pr_validation: AtOnce = Field(5, alias="pr-validation", description="Workflows at once", examples=[5])
+    coderun: AtOnce = Field(10, description="Workflows at once", examples=[10])
+    implementation: AtOnce = Field(5, description="Workflows at once", examples=[5])
+    orchestrator: AtOnce = Field(2, description="Workflows at once", examples=[2])
 
 
 class Amount(Model):
