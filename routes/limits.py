@@ -7,7 +7,8 @@ not, 500: GitHub shows both as failed. What is too large for a Workflow arrives 
 from __future__ import annotations
 
 INT32 = 2**31 - 1
-"""The largest number of seconds that a Workflow can be kept; what is above, the workflow-controller cannot read."""
+"""The most seconds that a Workflow can be kept, above which the workflow-controller cannot read it; semaphores take as
+much at most."""
 
 KIB = 1024
 MIB = 1024 * KIB
