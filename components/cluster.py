@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kubernetes import client, config
+
+from routes.manifests import Manifest
 
 ANSWER_SECONDS = 10
 """Seconds that an answer may take."""
@@ -14,6 +16,8 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """What `read` accepts where an object's own content, as a Secret's, is not to be read."""
 METADATA_OF_EACH = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """The same for a list."""
+AT_ONCE = 50
+"""Objects of a list: hundreds of Sensors with their Deployments are a hundred megabytes to Python."""
 
 
 def connect(context: str) -> client.ApiClient:
@@ -30,6 +34,23 @@ def read(api: client.ApiClient, path: str, *, accept: str = "application/json", 
     """
     body, _ = answer(api, path, accept=accept, **query)
     return body
+
+
+def each(api: client.ApiClient, path: str, **query: str) -> Iterator[Manifest]:
+    """Every object of a list. Raises as `read` does."""
+    for objects, _ in pages(api, path, **query):
+        yield from objects
+
+
+def pages(api: client.ApiClient, path: str, **query: str) -> Iterator[tuple[Sequence[Manifest], Mapping[str, str]]]:
+    """The objects of a list, AT_ONCE at a time, each time with the answer's headers. Raises as `read` does."""
+    more: dict[str, str] = {}
+    while True:
+        listed, headers = answer(api, path, limit=str(AT_ONCE), **more, **query)
+        yield listed["items"] or [], headers
+        more = {"continue": listed.get("metadata", {}).get("continue", "")}
+        if not more["continue"]:
+            return
 
 
 def answer(

@@ -18,7 +18,7 @@ from typing import Any
 import pulumi
 from kubernetes import client, config
 
-from components.cluster import answer, read
+from components.cluster import each, pages
 from components.jetstream import JetStream, Silent, Unknown, look
 from routes.consumers import durable_names
 from routes.manifests import Manifest
@@ -57,13 +57,13 @@ class Engine:
                 now = time.monotonic()
                 for name, age in found.saved.items():
                     saved[name] = max(saved.get(name, -math.inf), now - age.total_seconds())
-            deployments = _deployments(api, sensors)
+            deployed = _deployed(api, sensors)
             began = _started(api, sensors) if isinstance(found, JetStream) else {}
             for sensor in sensors:
                 name, namespace = sensor["metadata"]["name"], sensor["metadata"]["namespace"]
                 log = f"see: kubectl -n {namespace} logs -l sensor-name={name}"
-                if not _runs_as_applied(deployments[name], sensor):
-                    yield _not_running(deployments[name], sensor)
+                if not _runs(deployed[name]):
+                    yield _not_running(deployed[name], sensor)
                 elif isinstance(found, JetStream) and not durable_names(sensor) <= found.waiting.keys():
                     yield f"{name}: its consumer is not there; {log}"
                 elif isinstance(found, JetStream) and not saved.get(name, -math.inf) >= began[name] - CLOCKS:
@@ -81,8 +81,8 @@ class Engine:
         api = self._api()
 
         def missing() -> Iterator[str]:
-            (found,) = _deployments(api, [event_source]).values()
-            if not _runs_as_applied(found, event_source):
+            (found,) = _deployed(api, [event_source]).values()
+            if not _runs(found):
                 yield _not_running(found, event_source)
 
         self._wait(missing, "the EventSource does not run as applied")
@@ -99,37 +99,49 @@ class Engine:
             time.sleep(0.5)
 
 
-def _not_running(deployments: Sequence[Manifest], manifest: Manifest) -> str:
+@dataclass(frozen=True)
+class Deployed:
+    """A Deployment of the controller's. `why`: what the cluster says of its pods, where that is no good."""
+
+    as_applied: bool
+    why: str
+
+
+def _runs(deployed: Sequence[Deployed]) -> bool:
+    return bool(deployed) and all(one.as_applied for one in deployed)
+
+
+def _not_running(deployed: Sequence[Deployed], manifest: Manifest) -> str:
     """Where to look, and what the cluster says of the Deployment itself: pods that were refused are nowhere else."""
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     label, _ = DEPLOYED[manifest["kind"]]
-    told = {
-        condition["type"]: condition.get("message")
-        for deployment in deployments
-        for condition in deployment.get("status", {}).get("conditions", [])
-        if (condition["type"], condition["status"]) in (("ReplicaFailure", "True"), ("Available", "False"))
-    }
-    why = told.get("ReplicaFailure") or told.get("Available") or ""
-    return f"{name}: its pod does not run as applied{f' ({why})' if why else ''};" + (
-        f" see: kubectl -n {namespace} describe pod -l {label}={name}"
-    )
+    why = next((f" ({one.why})" for one in deployed if one.why), "")
+    return f"{name}: its pod does not run as applied{why}; see: kubectl -n {namespace} describe pod -l {label}={name}"
 
 
-def _deployments(api: client.ApiClient, manifests: Sequence[Manifest]) -> dict[str, list[Manifest]]:
+def _deployed(api: client.ApiClient, manifests: Sequence[Manifest]) -> dict[str, list[Deployed]]:
     """The Deployments of each of these, which are of one kind, by its name."""
-    found: dict[str, list[Manifest]] = {manifest["metadata"]["name"]: [] for manifest in manifests}
+    wanted = {manifest["metadata"]["name"]: manifest for manifest in manifests}
+    found: dict[str, list[Deployed]] = {name: [] for name in wanted}
     for kind, namespace in {(manifest["kind"], manifest["metadata"]["namespace"]) for manifest in manifests}:
         label, _ = DEPLOYED[kind]
         try:
-            path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-            listed = read(api, path, labelSelector=label)
+            for one in each(api, f"/apis/apps/v1/namespaces/{namespace}/deployments", labelSelector=label):
+                if (name := one["metadata"]["labels"][label]) in found:
+                    found[name].append(Deployed(_runs_as_applied(one, wanted[name]), _why(one)))
         except client.ApiException as error:
             names = ", ".join(found)
             raise pulumi.RunError(f"cannot see whether {names} runs: list deployments: {error.reason}") from None
-        for deployment in listed["items"]:
-            if (name := deployment["metadata"]["labels"][label]) in found:
-                found[name].append(deployment)
     return found
+
+
+def _why(deployment: Manifest) -> str:
+    told = {
+        condition["type"]: condition.get("message")
+        for condition in deployment.get("status", {}).get("conditions", [])
+        if (condition["type"], condition["status"]) in (("ReplicaFailure", "True"), ("Available", "False"))
+    }
+    return told.get("ReplicaFailure") or told.get("Available") or ""
 
 
 CLOCKS = 2.0
@@ -145,39 +157,37 @@ def _started(api: client.ApiClient, sensors: Sequence[Manifest]) -> dict[str, fl
     found = {sensor["metadata"]["name"]: math.inf for sensor in sensors}
     for namespace in {sensor["metadata"]["namespace"] for sensor in sensors}:
         try:
-            path = f"/api/v1/namespaces/{namespace}/pods"
-            listed, headers = answer(api, path, labelSelector=label)
+            for pods, headers in pages(api, f"/api/v1/namespaces/{namespace}/pods", labelSelector=label):
+                now, ours = parsedate_to_datetime(headers["Date"]), time.monotonic()
+                for pod in pods:
+                    name = pod["metadata"]["labels"][label]
+                    for status in pod.get("status", {}).get("containerStatuses", []):
+                        if name in found and (running := status["state"].get("running")):
+                            age = now - datetime.fromisoformat(running["startedAt"])
+                            found[name] = min(found[name], ours - age.total_seconds())
         except client.ApiException as error:
             names = ", ".join(found)
             raise pulumi.RunError(f"cannot see when {names} started: list pods: {error.reason}") from None
-        now, ours = parsedate_to_datetime(headers["Date"]), time.monotonic()
-        for pod in listed["items"]:
-            name = pod["metadata"]["labels"][label]
-            for status in pod.get("status", {}).get("containerStatuses", []):
-                if name in found and (running := status["state"].get("running")):
-                    age = now - datetime.fromisoformat(running["startedAt"])
-                    found[name] = min(found[name], ours - age.total_seconds())
     return found
 
 
-def _runs_as_applied(deployments: Sequence[Manifest], manifest: Manifest) -> bool:
+def _runs_as_applied(deployment: Manifest, manifest: Manifest) -> bool:
     """Whether the controller has seen this very spec, and all pods and only pods of it run.
 
     The conditions do not tell: they stay True from before until the controller has looked again.
     """
     _, variable = DEPLOYED[manifest["kind"]]
-    return bool(deployments) and all(
-        _deployed(deployment, variable, manifest["spec"])
+    return (
+        _has_in(deployment, variable, manifest["spec"])
         and deployment["status"].get("observedGeneration") == deployment["metadata"]["generation"]
         and all(
             deployment["status"].get(count, 0) == deployment["spec"]["replicas"]
             for count in ("replicas", "updatedReplicas", "availableReplicas")
         )
-        for deployment in deployments
     )
 
 
-def _deployed(deployment: Manifest, variable: str, spec: Manifest) -> bool:
+def _has_in(deployment: Manifest, variable: str, spec: Manifest) -> bool:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     environment = {e["name"]: e.get("value", "") for c in containers for e in c.get("env", [])}
     return variable in environment and holds(json.loads(base64.b64decode(environment[variable]))["spec"], spec)

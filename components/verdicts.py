@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pulumi
 from kubernetes import client, config
 
-from components.cluster import read
+from components.cluster import each
 from routes.compiler import WAIT_FOR
 from routes.manifests import Manifest
 
@@ -71,13 +72,10 @@ class Verdicts:
         kinds = {(o["kind"], o["apiVersion"], o["metadata"]["namespace"]) for o in self.objects}
         for kind, version, namespace in sorted(kinds):
             path = f"/apis/{version}/namespaces/{namespace}/{PLURALS[kind]}"
-            try:
-                there = read(api, path)["items"]
-            except client.ApiException:
-                continue  # nothing is there yet
-            for found in there:
-                if (kind, name := found["metadata"]["name"]) in names:
-                    yield from _unmet(kind, name, found)
+            with suppress(client.ApiException):  # nothing is there yet
+                for found in each(api, path):
+                    if (kind, name := found["metadata"]["name"]) in names:
+                        yield from _unmet(kind, name, found)
 
 
 def _unmet(kind: str, name: str, found: Manifest) -> Iterator[tuple[str, str]]:

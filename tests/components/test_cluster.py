@@ -7,7 +7,7 @@ import json
 import pytest
 from kubernetes import client
 
-from components.cluster import ANSWER_SECONDS, read
+from components.cluster import ANSWER_SECONDS, AT_ONCE, each, read
 from tests.components.api_server import ApiServer
 
 
@@ -20,6 +20,21 @@ def test_an_object_is_read_with_its_query_and_a_time_limit() -> None:
         "auth_settings": ["BearerToken"],
     }
     assert api.asked == [("GET", "/api/v1/secrets", query, ANSWER_SECONDS)]
+
+
+def test_a_long_list_is_asked_for_in_parts() -> None:
+    first = {"metadata": {"continue": "here"}, "items": [{"kind": "a"}, {"kind": "b"}]}
+    api = ApiServer(first, {"metadata": {}, "items": [{"kind": "c"}]})
+    assert [found["kind"] for found in each(api, "/api/v1/pods", labelSelector="x")] == ["a", "b", "c"]
+    limit = ("limit", str(AT_ONCE))
+    assert [asked["query_params"] for _, _, asked, _ in api.asked] == [
+        [limit, ("labelSelector", "x")],
+        [limit, ("continue", "here"), ("labelSelector", "x")],
+    ]
+
+
+def test_a_list_of_nothing_is_no_list_to_the_api_server() -> None:
+    assert list(each(ApiServer({"metadata": {}, "items": None}), "/api/v1/pods")) == []
 
 
 def test_a_refusal_has_its_status_and_the_api_servers_words() -> None:

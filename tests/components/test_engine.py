@@ -7,17 +7,17 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
 import pytest
-from kubernetes import client, config
+from kubernetes import config
 
 import components.engine
 from cli.stacks import compiled
-from components.engine import Engine, holds
+from components.engine import Deployed, Engine, holds
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
@@ -48,7 +48,7 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ApiServer]:
         consumers: list[str] = CONSUMERS,
         running: bool = True,
         monitored: bool = True,
-        deployments: Sequence[Manifest] = (),
+        why: str = "",
         started: int = 60,
         saved: int = 58,
     ) -> ApiServer:
@@ -56,9 +56,8 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ApiServer]:
         began = {sensor["metadata"]["name"]: time.monotonic() - started for sensor in SENSORS}
         monkeypatch.setattr(components.engine, "_started", lambda *_: began)
         monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
-        monkeypatch.setattr(components.engine, "_runs_as_applied", lambda *_: running)
-        found = {sensor["metadata"]["name"]: list(deployments) for sensor in SENSORS}
-        monkeypatch.setattr(components.engine, "_deployments", lambda *_: found)
+        found = {sensor["metadata"]["name"]: [Deployed(running, why)] for sensor in SENSORS}
+        monkeypatch.setattr(components.engine, "_deployed", lambda *_: found)
         monitor = Monitor.model_validate({"namespace": "nats", "service": "nats", "account": "agents"})
         SUBSCRIBED(Engine(kube_context="x", monitor=monitor if monitored else None, seconds=0), SENSORS)
         return api
@@ -100,9 +99,7 @@ def test_a_consumer_of_an_earlier_sensor_is_not_believed_until_the_new_one_has_l
 @pytest.mark.parametrize(
     ("started", "ago"), [([30, 90], 90), ([None, 30], 30), ([None], -math.inf), ([], -math.inf)], ids=str
 )
-def test_a_sensor_started_with_the_first_of_its_pods_that_run(
-    monkeypatch: pytest.MonkeyPatch, started: list[int | None], ago: float
-) -> None:
+def test_a_sensor_started_with_the_first_of_its_pods_that_run(started: list[int | None], ago: float) -> None:
     now = datetime(2026, 11, 25, tzinfo=UTC)
 
     def pod(seconds: int | None) -> Manifest:
@@ -111,23 +108,18 @@ def test_a_sensor_started_with_the_first_of_its_pods_that_run(
         state = {"running": at} if at else {"waiting": {}}
         return {"metadata": {"labels": labels}, "status": {"containerStatuses": [{"state": state}]}}
 
-    def listed(_: object, path: str, *, labelSelector: str) -> tuple[Manifest, dict[str, str]]:
-        assert (path, labelSelector) == ("/api/v1/namespaces/github-to-argo-lab/pods", "sensor-name")
-        another = {**pod(1000), "metadata": {"labels": {"sensor-name": "of-another-stack"}}}
-        return {"items": [*(pod(one) for one in started), another]}, {"Date": "Wed, 25 Nov 2026 00:00:00 GMT"}
-
-    monkeypatch.setattr(components.engine, "answer", listed)
-    (found,) = components.engine._started(client.ApiClient(), SENSORS[:1]).values()
+    another = {**pod(1000), "metadata": {"labels": {"sensor-name": "of-another-stack"}}}
+    api = ApiServer({"items": [*(pod(one) for one in started), another]}, date="Wed, 25 Nov 2026 00:00:00 GMT")
+    (found,) = components.engine._started(api, SENSORS[:1]).values()
+    ((_, path, asked, _),) = api.asked
+    assert path == "/api/v1/namespaces/github-to-argo-lab/pods"
+    assert ("labelSelector", "sensor-name") in asked["query_params"]
     assert time.monotonic() - found == pytest.approx(ago, abs=1)
 
 
-def test_who_may_not_see_pods_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object, **__: object) -> None:
-        raise client.ApiException(status=403, reason="Forbidden")
-
-    monkeypatch.setattr(components.engine, "answer", refused)
-    with pytest.raises(pulumi.RunError, match="cannot see when github-pr-to-pr-validation started: list pods: Forb"):
-        components.engine._started(client.ApiClient(), SENSORS[:1])
+def test_who_may_not_see_pods_is_told() -> None:
+    with pytest.raises(pulumi.RunError, match="cannot see when github-pr-to-pr-validation started: list pods: as it"):
+        components.engine._started(ApiServer({}, status=403), SENSORS[:1])
 
 
 def test_a_pod_that_does_not_run_is_named(wait: Callable[..., ApiServer]) -> None:
@@ -135,6 +127,11 @@ def test_a_pod_that_does_not_run_is_named(wait: Callable[..., ApiServer]) -> Non
         pulumi.RunError, match="github-pr-to-pr-validation: its pod does not run as applied; see: kubectl"
     ):
         wait(running=False)
+
+
+def test_pods_that_were_refused_are_told_in_the_clusters_words(wait: Callable[..., ApiServer]) -> None:
+    with pytest.raises(pulumi.RunError, match=r"does not run as applied \(pods are forbidden\); see: kubectl"):
+        wait(running=False, why="pods are forbidden")
 
 
 @pytest.mark.parametrize(
@@ -145,22 +142,15 @@ def test_a_pod_that_does_not_run_is_named(wait: Callable[..., ApiServer]) -> Non
             "pods are forbidden",
         ),
         ([("Available", "False", "no pod yet"), ("ReplicaFailure", "False", "were forbidden")], "no pod yet"),
+        ([("Available", "True", "all is well")], ""),
+        ([("ReplicaFailure", "True", None)], ""),
     ],
 )
-def test_pods_that_were_refused_are_told_in_the_clusters_words(
-    wait: Callable[..., ApiServer], conditions: list[tuple[str, str, str]], words: str
-) -> None:
+def test_what_the_cluster_says_of_a_deployment(conditions: list[tuple[str, str, str | None]], words: str) -> None:
     found = deployment(SENSORS[0]["spec"])
-    found["status"]["conditions"] = [{"type": t, "status": s, "message": m} for t, s, m in conditions]
-    with pytest.raises(pulumi.RunError, match=rf"does not run as applied \({words}\); see: kubectl"):
-        wait(running=False, deployments=[found])
-
-
-def test_a_refusal_without_words_is_told_without_them(wait: Callable[..., ApiServer]) -> None:
-    found = deployment(SENSORS[0]["spec"])
-    found["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True"}]
-    with pytest.raises(pulumi.RunError, match="does not run as applied; see: kubectl"):
-        wait(running=False, deployments=[found])
+    found["status"]["conditions"] = [{"type": t, "status": s} | ({"message": m} if m else {}) for t, s, m in conditions]
+    (deployed,) = seen([found])
+    assert deployed.why == words
 
 
 def test_a_jetstream_that_is_not_up_yet_has_no_consumers(wait: Callable[..., ApiServer]) -> None:
@@ -226,24 +216,24 @@ BEFORE["triggers"][0]["rateLimit"]["requestsPerUnit"] = 19
     ],
     ids=["as applied", "none", "spec of before", "not seen yet", "an old pod too", "only old pods", "not available"],
 )
-def test_a_sensor_runs_as_applied(monkeypatch: pytest.MonkeyPatch, found: list[Manifest], runs: bool) -> None:
-    def listed(_: object, path: str, *, labelSelector: str) -> Manifest:
-        assert (path, labelSelector) == ("/apis/apps/v1/namespaces/github-to-argo-lab/deployments", "sensor-name")
-        another = copy.deepcopy(deployment(SENSORS[1]["spec"], replicas=7))
-        another["metadata"]["labels"]["sensor-name"] = "of-another-stack"
-        return {"items": [*found, another]}
-
-    monkeypatch.setattr(components.engine, "read", listed)
-    (deployments,) = components.engine._deployments(client.ApiClient(), SENSORS[:1]).values()
-    assert components.engine._runs_as_applied(deployments, SENSORS[0]) is runs
+def test_a_sensor_runs_as_applied(found: list[Manifest], runs: bool) -> None:
+    assert components.engine._runs(seen(found)) is runs
 
 
-def test_who_may_not_see_deployments_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object, **__: object) -> None:
-        raise client.ApiException(status=403, reason="Forbidden")
+def seen(found: list[Manifest]) -> list[Deployed]:
+    """What is kept of a Sensor's Deployments, listed among another stack's."""
+    another = copy.deepcopy(deployment(SENSORS[1]["spec"], replicas=7))
+    another["metadata"]["labels"]["sensor-name"] = "of-another-stack"
+    api = ApiServer({"items": [*found, another]})
+    (deployed,) = components.engine._deployed(api, SENSORS[:1]).values()
+    ((_, path, asked, _),) = api.asked
+    assert path == "/apis/apps/v1/namespaces/github-to-argo-lab/deployments"
+    assert ("labelSelector", "sensor-name") in asked["query_params"]
+    return deployed
 
-    monkeypatch.setattr(components.engine, "read", refused)
+
+def test_who_may_not_see_deployments_is_told() -> None:
     with pytest.raises(
-        pulumi.RunError, match="cannot see whether github-pr-to-pr-validation runs: list deployments: Forb"
+        pulumi.RunError, match="cannot see whether github-pr-to-pr-validation runs: list deployments: as it says"
     ):
-        components.engine._deployments(client.ApiClient(), SENSORS[:1])
+        components.engine._deployed(ApiServer({}, status=403), SENSORS[:1])
