@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client
+from rich.console import Console
 
 from cli.delivery import Watcher
 from cli.stacks import ROOT, read_settings
@@ -189,31 +190,36 @@ def gateway(cluster: Cluster) -> Iterator[None]:
         cluster.delete_namespace("gateways")
 
 
-def say(cluster: Cluster, *verdicts: tuple[str, float]) -> None:
-    """What the Gateway's controller would say of the route, each verdict after so many seconds."""
-    objects = client.CustomObjectsApi(cluster.api)
-    route = (*GATEWAYS, NAMESPACE, "httproutes", "github-to-argo-webhook")
+def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.2)
+
+
+def say(cluster: Cluster, accepted: str) -> None:
+    """What the Gateway's controller would say of the route."""
+    conditions = [
+        {
+            "type": name,
+            "status": accepted if name == "Accepted" else "True",
+            "reason": "Said",
+            "message": "what the Gateway says",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        for name in ("Accepted", "ResolvedRefs")
+    ]
+    parent = {"parentRef": {"name": "public"}, "controllerName": "nobodys.example/own", "conditions": conditions}
+    route = (*GATEWAYS, NAMESPACE, "httproutes", "github-to-argo-webhook")
+    status = {"status": {"parents": [parent]}}
+
+    def said() -> bool:
         try:
-            objects.get_namespaced_custom_object(*route)
-            break
-        except client.ApiException:
-            time.sleep(0.2)
-    for accepted, seconds in verdicts:
-        time.sleep(seconds)
-        conditions = [
-            {
-                "type": name,
-                "status": accepted if name == "Accepted" else "True",
-                "reason": "Said",
-                "message": "what the Gateway says",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }
-            for name in ("Accepted", "ResolvedRefs")
-        ]
-        parent = {"parentRef": {"name": "public"}, "controllerName": "nobodys.example/own", "conditions": conditions}
-        objects.patch_namespaced_custom_object_status(*route, {"status": {"parents": [parent]}})
+            client.CustomObjectsApi(cluster.api).patch_namespaced_custom_object_status(*route, status)
+        except client.ApiException:  # the route is not there yet
+            return False
+        return True
+
+    until(said)
 
 
 def test_a_way_in_that_nobody_serves_is_told_at_preview(stack: LabStack) -> None:
@@ -224,16 +230,24 @@ def test_a_way_in_that_nobody_serves_is_told_at_preview(stack: LabStack) -> None
 
 
 def test_up_waits_for_the_gateway_and_tells_its_words(
-    stack: LabStack, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+    stack: LabStack, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with gateway(cluster):
-        controller = threading.Thread(target=say, args=(cluster, ("False", 0), ("True", 7)), daemon=True)
-        controller.start()
-        result = second(exposure=GATEWAY).up()
-        controller.join(10)
-    assert result.outputs["webhook"]["url"] == "https://webhooks.example.com/events"
+    console = Console(record=True, width=200)
+    monkeypatch.setattr("lab.stack.console", console)
     told = "warning: HTTPRoute github-to-argo-webhook: Accepted is False: what the Gateway says"
-    assert told in capsys.readouterr().out
+
+    def controller() -> None:
+        say(cluster, "False")
+        until(lambda: told in console.export_text(clear=False))
+        say(cluster, "True")
+
+    with gateway(cluster):
+        thread = threading.Thread(target=controller, daemon=True)
+        thread.start()
+        result = second(exposure=GATEWAY).up()
+        thread.join(10)
+    assert result.outputs["webhook"]["url"] == "https://webhooks.example.com/events"
+    assert told in console.export_text()
 
 
 def test_outputs_name_the_webhook_the_sensors_and_the_templates(stack: LabStack) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import urllib3
@@ -66,19 +66,25 @@ class Burst:
         planned: Sequence[Planned],
         fault: Callable[[], None] = lambda: None,
         due: Callable[[], bool] = lambda: False,
+        *,
+        after: int = 0,
     ) -> list[Answer]:
         """Posts each once, and does `fault` meanwhile: once half of it is sent, as soon as it is `due`.
 
-        Raises what `fault` raises, after the last answer.
+        The last `after` deliveries are not sent before the fault is done. Raises what `fault` raises, after the last
+        answer.
         """
-        began = time.monotonic()
+        free = time.monotonic()
         with ThreadPoolExecutor(CONNECTIONS) as connections, ThreadPoolExecutor(1) as beside:
             done: Future[None] | None = None
             posted = []
             for number, one in enumerate(planned):
                 if number >= len(planned) // 2 and not done and due():
                     done = beside.submit(fault)
-                time.sleep(max(0.0, began + number / self.pace - time.monotonic()))
+                if done and number >= len(planned) - after:
+                    wait([done])
+                time.sleep(max(0.0, free - time.monotonic()))
+                free = time.monotonic() + 1 / self.pace
                 posted.append(connections.submit(self._post, one))
             answers = [one.result() for one in posted]
             if done:

@@ -234,7 +234,8 @@ def strike(row: Row, size: Size, stack: FaultStack) -> Struck:
 
     burst = Burst(stack.sender, size.pace)
     with row.within(stack):
-        answers = burst.send(plan(size.deliveries), struck, due)
+        # What is to be refused is sent for sure while it is: on a slow machine a kill takes as long as half a burst.
+        answers = burst.send(plan(size.deliveries), struck, due, after=size.deliveries // 10 if row.refuses else 0)
         assert fault, f"{row.name}: nothing waited for one of the Sensors when it was time for the fault: {backlog}"
         told = answers if row.refuses is False else burst.repeat(answers, seconds=300)
     return Struck(row, told, len(told) - len(answers), list(backlog), fault[0])
