@@ -80,6 +80,7 @@ guards = PodGuards("guards", PodGuardsArgs(objects=stack.guards, after=namespace
 templates = WorkflowTemplates(
     "templates", WorkflowTemplatesArgs(templates=stack.templates, after=namespace), on_cluster
 )
+engine = Engine(kube_context=settings.kube_context, monitor=monitor_of(settings), seconds=seconds)
 bus = settings.event_bus
 event_bus = EventBus(
     "events",
@@ -88,6 +89,7 @@ event_bus = EventBus(
         access=stack.event_bus_access,
         key="" if isinstance(bus, NativeEventBus) else bus.access.key,
         value=read_secret("eventBusAccessValue") if stack.event_bus_access else None,
+        serving=lambda: engine.serving(stack.event_bus),
         verdict_seconds=seconds,
         protect=settings.protect,
         after=[access, guards, templates],
@@ -97,12 +99,11 @@ event_bus = EventBus(
 families = [
     SensorFamily(
         name,
-        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=[event_bus.event_bus]),
+        SensorFamilyArgs(sensors=sensors, verdict_seconds=seconds, after=event_bus.serving),
         on_cluster,
     )
     for name, sensors in stack.sensors.items()
 ]
-engine = Engine(kube_context=settings.kube_context, monitor=monitor_of(settings), seconds=seconds)
 sensors = stack.all_sensors()
 
 

@@ -1,6 +1,7 @@
-"""What Pulumi cannot see by itself: whether the engine runs what was applied, and whether the Sensors have subscribed.
+"""What Pulumi cannot see by itself: whether NATS and what was applied run, and whether the Sensors have subscribed.
 
-Asked of the cluster: the Deployments that the Argo Events controller makes, and JetStream's own list of consumers.
+Asked of the cluster: what the Argo Events controller makes (StatefulSet, Deployments), and JetStream's own list of
+consumers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import pulumi
 from kubernetes import client, config
 
-from components.cluster import each, pages
+from components.cluster import each, pages, read
 from components.jetstream import JetStream, Silent, Unknown, look
 from routes.consumers import durable_names
 from routes.manifests import Manifest
@@ -38,6 +39,40 @@ class Engine:
     kube_context: str
     monitor: Monitor | None
     seconds: int
+
+    def serving(self, event_bus: Manifest) -> None:
+        """Returns when NATS of a native EventBus runs, most of it where its stream is there already.
+
+        The condition of the EventBus says only that a StatefulSet was made, and a Sensor that finds no NATS ends, to be
+        started again later and later. Warns where that cannot be seen. Raises RunError when it takes too long.
+        """
+        if "jetstream" not in event_bus["spec"]:
+            return
+        api = self._api()
+        name, namespace = event_bus["metadata"]["name"], event_bus["metadata"]["namespace"]
+        path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/eventbus-{name}-js"
+
+        def missing() -> Iterator[str]:
+            try:
+                found = read(api, path)
+            except client.ApiException as error:
+                if error.status == 404:
+                    yield f"{name}: it has no StatefulSet yet; see: kubectl -n {namespace} describe eventbus {name}"
+                else:
+                    pulumi.log.warn(f"cannot see whether NATS of EventBus {name} runs: get statefulset: {error.reason}")
+                return
+            status, wanted = found["status"], found["spec"]["replicas"]
+            seen = status.get("observedGeneration") == found["metadata"]["generation"]
+            ready = status.get("readyReplicas", 0) if seen else 0
+            if ready < wanted and not (ready > wanted / 2 and self._has_stream(api)):
+                where = f"kubectl -n {namespace} describe pod -l eventbus-name={name}"
+                yield f"{name}: {ready} of {wanted} servers of NATS are ready; see: {where}"
+
+        self._wait(missing, "NATS does not run, so the Sensors were left as they are")
+
+    def _has_stream(self, api: client.ApiClient) -> bool:
+        found = look(api, self.monitor)
+        return isinstance(found, JetStream) and found.config is not None
 
     def subscribed(self, sensors: Sequence[Manifest]) -> None:
         """Returns when each Sensor runs as applied and has its consumers; warns where JetStream cannot be asked.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,6 +17,7 @@ from routes.manifests import Manifest
 class EventBusArgs:
     """`event_bus` as compiled. `access` is the Secret of an existing NATS, if the stack makes it; `value` its text.
 
+    `serving` waits until NATS serves, and raises with the reason when it waits in vain; it is not called at preview.
     `protect`: Pulumi refuses to delete the EventBus. With it the engine deletes the volumes of its own NATS. `after` is
     what the Sensors need too; each of them waits for the EventBus only, since the state lists all that one waits for.
     """
@@ -24,15 +26,17 @@ class EventBusArgs:
     access: Manifest | None
     key: str
     value: pulumi.Input[str] | None
+    serving: Callable[[], None]
     verdict_seconds: int
     protect: bool
     after: Sequence[pulumi.Resource] = ()
 
 
 class EventBus(pulumi.ComponentResource):
-    """Argo Events' own JetStream, or a NATS that exists."""
+    """Argo Events' own JetStream, or a NATS that exists. `serving` is the EventBus, once its NATS serves."""
 
     event_bus: pulumi.CustomResource
+    serving: pulumi.Output[Sequence[pulumi.Resource]]
 
     def __init__(self, name: str, args: EventBusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PACKAGE}:EventBus", name, {}, opts)
@@ -50,4 +54,11 @@ class EventBus(pulumi.ComponentResource):
                 protect=args.protect,
             ),
         )
+
+        async def it_serves(_: object) -> Sequence[pulumi.Resource]:
+            if not pulumi.runtime.is_dry_run():
+                await asyncio.to_thread(args.serving)
+            return [self.event_bus]
+
+        self.serving = self.event_bus.urn.apply(it_serves)
         self.register_outputs({})

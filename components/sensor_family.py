@@ -14,11 +14,11 @@ from routes.manifests import Manifest
 
 @dataclass(frozen=True, kw_only=True)
 class SensorFamilyArgs:
-    """`sensors` as compiled; `after` is what they stand on: the EventBus, and what comes before it."""
+    """`sensors` as compiled; `after` is what they stand on: the EventBus that serves, and what comes before it."""
 
     sensors: Sequence[Manifest]
     verdict_seconds: int
-    after: Sequence[pulumi.Resource] = ()
+    after: pulumi.Input[Sequence[pulumi.Resource]] = ()
 
 
 class SensorFamily(pulumi.ComponentResource):
@@ -29,7 +29,7 @@ class SensorFamily(pulumi.ComponentResource):
     def __init__(self, name: str, args: SensorFamilyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{PACKAGE}:SensorFamily", name, {}, opts)
         children = pulumi.ResourceOptions(
-            parent=self, depends_on=[*args.after], custom_timeouts=verdict(args.verdict_seconds)
+            parent=self, depends_on=args.after, custom_timeouts=verdict(args.verdict_seconds)
         )
         self.sensors = [
             declare(f"{name}-{manifest['metadata']['name']}", manifest, children) for manifest in args.sensors

@@ -162,6 +162,7 @@ class Waits:
     queues: list[Queues] = field(default_factory=list)
     signatures: list[Signatures] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
+    event_buses: list[Manifest] = field(default_factory=list)
     sensors: list[Manifest] = field(default_factory=list)
     event_sources: list[Manifest] = field(default_factory=list)
     checking: list[Manifest] = field(default_factory=list)
@@ -175,6 +176,7 @@ class Waits:
 def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     """No test of this floor has a cluster to ask."""
     happened = Waits()
+    monkeypatch.setattr(Engine, "serving", lambda _, event_bus: happened.event_buses.append(event_bus))
     monkeypatch.setattr(Engine, "subscribed", lambda engine, sensors: happened.subscribed(engine, sensors))
     monkeypatch.setattr(Engine, "listening", lambda _, event_source: happened.event_sources.append(event_source))
     monkeypatch.setattr(Verdicts, "watch", lambda verdicts: None)

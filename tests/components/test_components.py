@@ -1,5 +1,7 @@
 """Each component by itself, on Pulumi mocks."""
 
+from collections.abc import Callable
+
 import pulumi
 
 from cli.stacks import read_settings
@@ -25,8 +27,25 @@ def stack(**changes: object) -> CompiledStack:
     return compile_stack(FAMILIES, parse_settings(MINIMAL | changes, source="test"))
 
 
+def event_bus_args(
+    compiled: CompiledStack,
+    key: str = "",
+    value: pulumi.Output[str] | None = None,
+    serving: Callable[[], None] = lambda: None,
+) -> EventBusArgs:
+    return EventBusArgs(
+        event_bus=compiled.event_bus,
+        access=compiled.event_bus_access,
+        key=key,
+        value=value,
+        serving=serving,
+        verdict_seconds=60,
+        protect=True,
+    )
+
+
 def test_a_native_event_bus_needs_no_secret() -> None:
-    args = EventBusArgs(event_bus=stack().event_bus, access=None, key="", value=None, verdict_seconds=60, protect=True)
+    args = event_bus_args(stack())
     recorder = run(lambda: EventBus("events", args))
     assert [r.kind for r in recorder.objects] == ["EventBus"]
     assert recorder.one("EventBus").inputs["spec"]["jetstream"]["version"] == "2.10.29"
@@ -34,14 +53,7 @@ def test_a_native_event_bus_needs_no_secret() -> None:
 
 def test_an_existing_nats_is_reached_after_its_secret_is_there() -> None:
     exotic = stack(eventBus=EXOTIC | {"access": {"kind": "config", "name": "nats-access", "key": "auth"}})
-    args = EventBusArgs(
-        event_bus=exotic.event_bus,
-        access=exotic.event_bus_access,
-        key="auth",
-        value=pulumi.Output.secret("username: u"),
-        verdict_seconds=60,
-        protect=True,
-    )
+    args = event_bus_args(exotic, "auth", pulumi.Output.secret("username: u"))
     recorder = run(lambda: EventBus("events", args))
     secret = recorder.one("Secret")
     assert secret.inputs["stringData"] == {"auth": "username: u"}
@@ -108,6 +120,20 @@ def test_the_guards_of_the_pods_have_the_same_logical_names_in_every_namespace()
         "guards-validatingadmissionpolicy",
         "guards-validatingadmissionpolicybinding",
     ]
+
+
+def test_the_sensors_come_once_nats_serves() -> None:
+    heard: list[str] = []
+    compiled = stack()
+
+    def program() -> None:
+        bus = EventBus("events", event_bus_args(compiled, serving=lambda: heard.append("serving")))
+        sensors = compiled.sensors["comments"]
+        SensorFamily("comments", SensorFamilyArgs(sensors=sensors, verdict_seconds=60, after=bus.serving))
+
+    recorder = run(program)
+    assert heard == ["serving"]
+    assert [r.dependencies for r in recorder.of_kind("Sensor")] == [{recorder.one("EventBus").urn}] * 2
 
 
 def test_a_family_is_its_sensors() -> None:

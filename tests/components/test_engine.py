@@ -23,7 +23,8 @@ from routes.manifests import Manifest
 from routes.settings import Monitor
 from tests.components.api_server import ApiServer
 
-SUBSCRIBED = Engine.subscribed  # before the fixture of this floor puts it out of action
+# Before the fixture of this floor puts them out of action.
+SERVING, SUBSCRIBED = Engine.serving, Engine.subscribed
 SENSORS = [sensor for family in compiled("lab").sensors.values() for sensor in family]
 CONSUMERS = sorted(name for sensor in SENSORS for name in durable_names(sensor))
 
@@ -173,6 +174,71 @@ def test_pods_are_waited_for_also_where_nobody_can_be_asked(
 ) -> None:
     with pytest.raises(pulumi.RunError, match="its pod does not run as applied"):
         wait(status=403, running=False)
+
+
+def stateful_set(ready: int, wanted: int, observed: int = 2) -> Manifest:
+    status = {"observedGeneration": observed} | ({"readyReplicas": ready} if ready else {})
+    return {"metadata": {"generation": 2}, "spec": {"replicas": wanted}, "status": status}
+
+
+STREAM = {"account_details": [{"stream_detail": [{"name": "default", "config": {}}]}]}
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ApiServer]:
+    """Waits for NATS of a native EventBus, on a cluster that answers so."""
+
+    def serve(*answers: object, status: int = 200, stack: str = "dev") -> ApiServer:
+        api = ApiServer(*answers, status=status)
+        monkeypatch.setattr(config, "new_client_from_config", lambda context: api)
+        monitor = Monitor.model_validate({"namespace": "events", "service": "nats"})
+        SERVING(Engine(kube_context="x", monitor=monitor, seconds=0), compiled(stack).event_bus)
+        return api
+
+    return serve
+
+
+@pytest.mark.parametrize("servers", [1, 3])
+def test_nats_whose_servers_are_all_ready_serves(serve: Callable[..., ApiServer], servers: int) -> None:
+    ((_, path, _, _),) = serve(stateful_set(servers, servers)).asked
+    assert path == "/apis/apps/v1/namespaces/argo-events/statefulsets/eventbus-github-js"
+
+
+def test_nats_that_exists_is_not_looked_for(serve: Callable[..., ApiServer]) -> None:
+    assert not serve(stack="lab").asked
+
+
+def test_nats_that_has_its_stream_serves_with_most_of_its_servers(serve: Callable[..., ApiServer]) -> None:
+    serve(stateful_set(2, 3), STREAM)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([stateful_set(0, 1)], "0 of 1 servers of NATS are ready"),
+        ([stateful_set(2, 3), {}], "2 of 3 servers of NATS are ready"),
+        ([stateful_set(1, 3), STREAM], "1 of 3 servers of NATS are ready"),
+        ([stateful_set(2, 4), STREAM], "2 of 4 servers of NATS are ready"),
+        ([stateful_set(3, 3, observed=1)], "0 of 3 servers of NATS are ready"),
+    ],
+    ids=["none", "no stream yet", "fewer than half", "half", "not seen yet"],
+)
+def test_nats_that_does_not_serve_is_told_with_where_to_look(
+    serve: Callable[..., ApiServer], answers: list[object], words: str
+) -> None:
+    told = rf"NATS does not run, so the Sensors were left as they are\.\n  github: {words};"
+    with pytest.raises(pulumi.RunError, match=rf"{told} see: kubectl -n argo-events describe pod -l eventbus-"):
+        serve(*answers)
+
+
+def test_nats_that_nobody_has_made_yet_is_told(serve: Callable[..., ApiServer]) -> None:
+    with pytest.raises(pulumi.RunError, match="github: it has no StatefulSet yet; see: kubectl -n argo-events"):
+        serve(status=404)
+
+
+def test_who_may_not_see_nats_is_told_and_goes_on(serve: Callable[..., ApiServer], warnings: list[str]) -> None:
+    serve(status=403)
+    assert warnings == ["cannot see whether NATS of EventBus github runs: get statefulset: as it says"]
 
 
 def test_a_spec_is_held_by_one_that_says_more_but_not_by_another() -> None:

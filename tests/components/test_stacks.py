@@ -81,6 +81,16 @@ def test_the_cure_is_made_only_where_it_is_set_and_after_the_event_source() -> N
     assert "github-to-argo:index:Cure" in {r.type for r in recorder.registered}
 
 
+def test_where_nats_does_not_run_no_sensor_is_touched(monkeypatch: pytest.MonkeyPatch, waits: Waits) -> None:
+    def in_vain(_: Engine, event_bus: Manifest) -> None:
+        raise pulumi.RunError("NATS does not run")
+
+    monkeypatch.setattr(Engine, "serving", in_vain)
+    with pytest.raises(pulumi.RunError, match="NATS does not run"):
+        run_stack("lab")
+    assert not waits.sensors
+
+
 @pytest.mark.parametrize("stack", stack_names())
 def test_the_event_source_comes_after_every_sensor_has_subscribed(stack: str, waits: Waits) -> None:
     recorder = run_stack(stack)
@@ -103,6 +113,7 @@ def test_where_a_sensor_does_not_subscribe_the_event_source_is_left_alone(monkey
 
 def test_up_ends_when_the_event_source_listens(waits: Waits) -> None:
     run_stack("lab")
+    assert waits.event_buses == [compiled("lab").event_bus]
     assert waits.event_sources == waits.checking == [compiled("lab").event_source]
 
 
