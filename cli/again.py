@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from cli import redelivered
 from cli.engine import EngineError
 from cli.records import UnreadableError
 from cli.stacks import read_settings, settings_from
@@ -83,6 +82,7 @@ def redeliver(
     Exit code 0: nothing is missing, or GitHub was asked for all of it. 1: something is missing that it was not asked
     for, that it does not redeliver, or that did not become its Workflow (--wait). 2: it could not be looked at.
     """
+    from cli import redelivered
     from cli.redeliver import KEPT, Search, ask_again, wait_for
 
     now = datetime.now(UTC)

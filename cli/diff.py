@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.engine import Delivery, Engine, EngineError, Taken
@@ -125,7 +125,9 @@ def diff(old: Side, new: Side, deliveries: Sequence[Delivery], *, deployed: bool
     Raises EngineError where the engine cannot be asked, DiffError where a side has not what every stack has.
     """
     with Engine() as engine:
-        before, after = (_heard(engine, side, deliveries) for side in (old, new))
+        was = _taken(engine, old, deliveries)
+        now = _taken(engine, new, deliveries, like=old, known=was)
+    before, after = _heard(old, was), _heard(new, now)
     altered: dict[tuple[str, bool, bool], list[_Difference]] = defaultdict(list)
     differing: set[tuple[str, str]] = set()
     for difference in _differences(deliveries, before, after):
@@ -156,12 +158,34 @@ class _Heard:
     workflows: Mapping[str, Sequence[tuple[str, Manifest]]]
 
 
-def _heard(engine: Engine, side: Side, deliveries: Sequence[Delivery]) -> list[_Heard]:
-    sensors = side.sensors
+def _taken(
+    engine: Engine, side: Side, deliveries: Sequence[Delivery], like: Side | None = None, known: Sequence[Taken] = ()
+) -> Sequence[Taken]:
+    """What becomes of the deliveries. Of a Sensor that `like` has too, behind the same EventSource, that is `known`."""
+    source, place = side.one("EventSource"), {}
+    if like and like.one("EventSource") == source:
+        theirs = like.sensors
+        place = {name: at for at, name in enumerate(theirs) if side.sensors.get(name) == theirs[name]}
+    asked = [sensor for name, sensor in side.sensors.items() if name not in place]
     try:
-        answers = engine.replay(side.one("EventSource"), sensors.values(), deliveries, twice=True)
+        answers = engine.replay(source, asked, deliveries, twice=True)
     except EngineError as error:
         raise EngineError(f"{side.name}: {error}") from None
+    if not place:
+        return answers
+    return [_with(answer, side.sensors, place, old) for answer, old in zip(answers, known, strict=True)]
+
+
+def _with(answer: Taken, sensors: Iterable[str], place: Mapping[str, int], known: Taken) -> Taken:
+    """An answer, and in it what is known of the Sensors that were not asked. None says anything of what was refused."""
+    if answer.status != 200:
+        return answer
+    fresh = iter(answer.sensors)
+    return replace(answer, sensors=tuple(known.sensors[place[n]] if n in place else next(fresh) for n in sensors))
+
+
+def _heard(side: Side, answers: Iterable[Taken]) -> list[_Heard]:
+    sensors = side.sensors
     return [_Heard(tuple(_told(sensors, taken)), _workflows(sensors, taken)) for taken in answers]
 
 

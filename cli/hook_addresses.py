@@ -8,9 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
 import typer
-import urllib3
 
-from cli.github import GitHubError, api_url
 from cli.stacks import read_settings
 from cli.terminal import fail
 from routes.settings import IngressExposure, SettingsError
@@ -29,6 +27,10 @@ class Compared:
 
 def published(url: str) -> list[str]:
     """The blocks that GitHub's API at `url` names, which anyone may ask. Raises GitHubError."""
+    import urllib3  # slow to import, and no other command needs them
+
+    from cli.github import GitHubError
+
     try:
         response = urllib3.request("GET", f"{url}/meta", timeout=ANSWER_SECONDS, retries=False)
         blocks = [str(ip_network(block)) for block in response.json()["hooks"]]
@@ -63,6 +65,8 @@ def hook_addresses(
 
     With --stack, exit code 1: GitHub posts from where the stack lets nobody in. 2: it could not be told.
     """
+    from cli.github import GitHubError, api_url
+
     try:
         github = published(api_url())
         exposure = read_settings(stack).exposure if stack else None

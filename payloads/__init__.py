@@ -168,8 +168,8 @@ def large_push(size: int = 0) -> Payload:
         ids = (f"{number:040x}" for number in range(PUSHED_AT_MOST))
         return push.but(commits=[commit | {"id": name, "modified": files[:listed]} for name in ids])
 
-    bare = _size(of(0))
-    return of(max(0, round((size - bare) / ((_size(of(1_000)) - bare) / 1_000))))
+    one_more = PUSHED_AT_MOST * len(json.dumps(f"{files[0]}, "))
+    return of(max(0, round((size - _size(of(0))) / one_more)))
 
 
 def large_pull_request(size: int) -> Payload:

@@ -1,6 +1,8 @@
 """The command line: what it prints, and its first error messages."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,14 @@ def deliver(tmp_path: Path, *arguments: str) -> Result:
 
 def test_render_prints_every_object_and_nothing_else() -> None:
     assert json.loads(run("render", "--stack", "dev").stdout) == compiled("dev").objects()
+
+
+def test_what_asks_nobody_does_not_wait_for_clients_to_be_imported() -> None:
+    """They take as long as all the rest of `render`."""
+    imported = [sys.executable, "-c", "import sys, cli.__main__; print(*sys.modules)"]
+    modules = subprocess.run(imported, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert "cli.__main__" in modules
+    assert not {"kubernetes", "urllib3", "jwt", "pulumi"} & set(modules)
 
 
 def test_render_of_a_stack_that_is_not_there_names_those_that_are() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from kubernetes.config import new_client_from_config
 from cli.delivery import WORKFLOWS, Posted, Sender, Watcher, signature
 from cli.workflow import Workflow, delivery_of
 from payloads import Payload, acted, example, one_of_each
+from tests.faults.stack import away
 
 VARIABLES = ("WEBHOOK_URL", "WEBHOOK_SECRET_FILE", "WORKFLOW_NAMESPACE")
 SECONDS = 90.0
@@ -74,27 +75,9 @@ class Cluster:
         while name in {ns.metadata.name for ns in core.list_namespace().items} and time.monotonic() < deadline:
             time.sleep(0.5)
 
-    @contextmanager
-    def away(self, selector: str) -> Iterator[None]:
+    def away(self, selector: str) -> AbstractContextManager[None]:
         """The Deployment so labelled has no pod, not even one that ends."""
-        self._scale(selector, 0)
-        try:
-            yield
-        finally:
-            self._scale(selector, 1)
-
-    def _scale(self, selector: str, replicas: int) -> None:
-        apps, core = client.AppsV1Api(self.api), client.CoreV1Api(self.api)
-        (deployment,) = apps.list_namespaced_deployment(self.namespace, label_selector=selector).items
-        apps.patch_namespaced_deployment_scale(
-            deployment.metadata.name, self.namespace, {"spec": {"replicas": replicas}}
-        )
-        for _ in range(600):
-            pods = core.list_namespaced_pod(self.namespace, label_selector=selector).items
-            if len(pods) == replicas and all(pod.status.phase == "Running" for pod in pods):
-                return
-            time.sleep(0.1)
-        raise TimeoutError(f"{deployment.metadata.name} does not get {replicas} pods")
+        return away(self.api, self.namespace, selector)
 
     def watch(self) -> Watcher:
         return Watcher(self.api, self.namespace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,7 +37,7 @@ def size(value: Any) -> int:
 def fits(body: Body) -> bool:
     """Whether a Workflow can hold the body's JSON, with nothing live in it, as a text."""
     told = written(body).replace("{{", "{\\u007b").replace("\x7f", "\\u007f")
-    spelled = "".join(c if c <= "\uffff" else "\\ud83d\\udc19" for c in told)  # any two surrogates are as long
+    spelled = re.sub("[\U00010000-\U0010ffff]", r"\\ud83d\\udc19", told)  # any two surrogates are as long
     return len(json.dumps(spelled, ensure_ascii=False).encode()) <= LARGEST
 
 

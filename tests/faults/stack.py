@@ -163,6 +163,29 @@ def listening(webhook: Mapping[str, str], namespace: str, api: client.ApiClient)
 
 
 @contextmanager
+def away(api: client.ApiClient, namespace: str, selector: str) -> Iterator[None]:
+    """The Deployment so labelled has no pod meanwhile, not even one that ends. Raises Late."""
+    apps, core = client.AppsV1Api(api), client.CoreV1Api(api)
+    (deployment,) = apps.list_namespaced_deployment(namespace, label_selector=selector).items
+    name, usual = deployment.metadata.name, deployment.spec.replicas
+
+    def scale(replicas: int) -> None:
+        apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": replicas}})
+
+        def so_many_run() -> bool:
+            pods = core.list_namespaced_pod(namespace, label_selector=selector).items
+            return len(pods) == replicas and all(pod.status.phase == "Running" for pod in pods)
+
+        wait_until(so_many_run, f"{name} does not get {replicas} pods", seconds=60)
+
+    scale(0)
+    try:
+        yield
+    finally:
+        scale(usual)
+
+
+@contextmanager
 def refused(api: client.ApiClient, name: str, expression: str) -> Iterator[None]:
     """A policy of the cluster's own, of this name, refuses the Workflows of which the expression is true."""
     admission = client.AdmissionregistrationV1Api(api)

@@ -14,7 +14,7 @@ from cli.delivery import WORKFLOWS, Sender
 from cli.workflow import FINISHED, phase_of
 from lab.host import read_status
 from lab.stack import LabStack
-from tests.faults.stack import exotic, listening, refused
+from tests.faults.stack import away, exotic, listening, refused
 
 NAME = "seen"
 NAMESPACE = f"github-to-argo-{NAME}"
@@ -53,17 +53,9 @@ class WatchedStack:
         status = read_status() or {"processes": []}
         return [p["name"] for p in status["processes"] if p["name"].startswith(starts) and p["pid"]]
 
-    @contextmanager
-    def away(self, selector: str) -> Iterator[None]:
+    def away(self, selector: str) -> AbstractContextManager[None]:
         """No pod of a Sensor, or of the EventSource."""
-        apps = client.AppsV1Api(self.api)
-        (deployment,) = apps.list_namespaced_deployment(NAMESPACE, label_selector=selector).items
-        name = deployment.metadata.name
-        apps.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 0}})
-        try:
-            yield
-        finally:
-            apps.patch_namespaced_deployment_scale(name, NAMESPACE, {"spec": {"replicas": 1}})
+        return away(self.api, NAMESPACE, selector)
 
     def refused(self, delivery: str) -> AbstractContextManager[None]:
         """A policy of the cluster's own refuses the Workflows of a delivery."""
