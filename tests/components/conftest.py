@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import runpy
 from collections.abc import Callable, Iterator
@@ -148,6 +149,12 @@ def run_stack(
     secret_keys = [f"{PROJECT}:{key}" for key in SECRETS] if secrets else []
     set_all_config(values | {key: webhook_secret if "webhook" in key else SECRET for key in secret_keys}, secret_keys)
     return run(lambda: runpy.run_path(str(ROOT / "__main__.py")) and None, stack=stack, preview=preview)
+
+
+@functools.cache
+def committed(stack: str) -> Recorder:
+    """A committed stack as `pulumi up` makes it, for those who only look at it."""
+    return run_stack(stack)
 
 
 @dataclass

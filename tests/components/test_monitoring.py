@@ -12,7 +12,7 @@ from kubernetes import client, config
 from components.monitoring import PrometheusOperator
 from routes.settings import parse_settings
 from tests.components.api_server import Answer
-from tests.components.conftest import run_stack
+from tests.components.conftest import committed
 from tests.routes.monitoring import CHANGES, SETTING
 from tests.routes.test_settings import MINIMAL
 
@@ -72,8 +72,8 @@ def test_a_stack_without_monitoring_does_not_ask() -> None:
 
 
 def test_it_is_a_component_of_its_own_where_it_is_set() -> None:
-    recorder = run_stack("prod")
+    recorder = committed("prod")
     made = [r for r in recorder.objects if "::github-to-argo:index:Monitoring$" in r.urn]
     assert [r.kind for r in made].count("PodMonitor") == 3
     assert {r.kind for r in made} == {"PodMonitor", "PrometheusRule", "ConfigMap"}
-    assert not run_stack("dev").of_kind("PrometheusRule")
+    assert not committed("dev").of_kind("PrometheusRule")

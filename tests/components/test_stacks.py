@@ -12,7 +12,7 @@ from components.engine import Engine
 from components.external_templates import ExternalTemplates
 from routes import guards
 from routes.manifests import Manifest
-from tests.components.conftest import SECRET, Waits, named, run_stack
+from tests.components.conftest import SECRET, Waits, committed, named, run_stack
 from tests.routes.cure import SETTING as CURE
 from tests.routes.redelivery import SETTING
 from tests.routes.test_exposure import GATEWAY, INGRESS
@@ -30,7 +30,7 @@ TOKENS = {
 
 @pytest.mark.parametrize("stack", stack_names())
 def test_the_stack_makes_just_what_render_prints(stack: str) -> None:
-    made = run_stack(stack).objects
+    made = committed(stack).objects
     objects = {named(manifest): manifest for manifest in compiled(stack).objects()}
     assert {(r.kind, r.metadata["name"], r.metadata.get("namespace")) for r in made} == set(objects)
     for r in made:
@@ -41,20 +41,20 @@ def test_the_stack_makes_just_what_render_prints(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", stack_names())
 def test_urns_are_unique(stack: str) -> None:
-    urns = [r.urn for r in run_stack(stack).registered]
+    urns = [r.urn for r in committed(stack).registered]
     assert len(urns) == len(set(urns)) > 20
 
 
 @pytest.mark.parametrize("stack", stack_names())
 def test_everything_goes_to_the_named_context_and_no_other(stack: str) -> None:
-    recorder = run_stack(stack)
+    recorder = committed(stack)
     (provider,) = (r for r in recorder.registered if r.type == "pulumi:providers:kubernetes")
     assert provider.inputs["context"] == {"dev": "dev", "lab": "lab", "prod": "prod"}[stack]
     assert {r.provider for r in recorder.objects} == {f"{provider.urn}::cluster-id"}
 
 
 def test_what_holds_deliveries_that_wait_is_protected_but_in_the_lab() -> None:
-    assert {name: {r.kind for r in run_stack(name).objects if r.protect} for name in stack_names()} == {
+    assert {name: {r.kind for r in committed(name).objects if r.protect} for name in stack_names()} == {
         "dev": {"EventBus"},
         "lab": set(),
         "prod": {"EventBus"},
@@ -64,7 +64,7 @@ def test_what_holds_deliveries_that_wait_is_protected_but_in_the_lab() -> None:
 
 
 def test_type_tokens_stay_since_they_are_in_every_urn() -> None:
-    assert {r.type for r in run_stack("lab").registered if r.type.startswith("github-to-argo:")} == TOKENS
+    assert {r.type for r in committed("lab").registered if r.type.startswith("github-to-argo:")} == TOKENS
 
 
 def test_the_redelivery_is_made_only_where_it_is_set_and_after_the_event_source() -> None:
@@ -72,7 +72,7 @@ def test_the_redelivery_is_made_only_where_it_is_set_and_after_the_event_source(
     cron = recorder.one("CronWorkflow")
     assert recorder.one("EventSource").urn in cron.dependencies
     assert "github-to-argo:index:Redelivery" in {r.type for r in recorder.registered}
-    assert not run_stack("lab").of_kind("CronWorkflow")
+    assert not committed("lab").of_kind("CronWorkflow")
 
 
 def test_the_cure_is_made_only_where_it_is_set_and_after_the_event_source() -> None:
@@ -127,7 +127,7 @@ def test_preview_waits_for_nothing(waits: Waits) -> None:
 
 @pytest.mark.parametrize("stack", stack_names())
 def test_sensors_come_after_what_they_stand_on(stack: str) -> None:
-    recorder = run_stack(stack)
+    recorder = committed(stack)
     below = {
         r.urn
         for kind in (
@@ -148,7 +148,7 @@ def test_sensors_come_after_what_they_stand_on(stack: str) -> None:
 
 
 def test_the_namespace_comes_first() -> None:
-    recorder = run_stack("lab")
+    recorder = committed("lab")
     namespace = recorder.one("Namespace").urn
     for r in recorder.objects:
         if r.kind in ("EventBus", "Secret", "ServiceAccount", "WorkflowTemplate"):
@@ -163,12 +163,12 @@ def test_pulumi_waits_for_the_engines_verdict_for_as_long_as_the_stack_says(kind
 
 
 def test_the_secrets_values_are_secret_all_the_way() -> None:
-    secrets = run_stack("lab").of_kind("Secret")
+    secrets = committed("lab").of_kind("Secret")
     assert {secret.metadata["name"] for secret in secrets} == {"github-webhook-secret", "nats-access"}
     for secret in secrets:
         assert secret.is_secret("stringData")
         assert list(secret.inputs["stringData"].values()) == [SECRET]
-    assert not any("hunter2" in str(r.raw) for r in run_stack("lab").registered if r.kind != "Secret")
+    assert not any("hunter2" in str(r.raw) for r in committed("lab").registered if r.kind != "Secret")
 
 
 def test_a_secret_that_is_missing_is_asked_for() -> None:
@@ -196,7 +196,7 @@ def test_a_webhook_secret_of_sixteen_characters_is_long_enough() -> None:
 
 
 def test_the_policy_is_there_before_the_webhooks_secret() -> None:
-    recorder = run_stack("lab")
+    recorder = committed("lab")
     (secret,) = (r for r in recorder.of_kind("Secret") if r.metadata["name"] == "github-webhook-secret")
     assert {r.urn for r in recorder.of_kind("ValidatingAdmissionPolicyBinding")} <= secret.dependencies
 
@@ -253,7 +253,7 @@ def test_guards_that_are_off_are_told_at_preview_and_up(monkeypatch: pytest.Monk
 
 
 def test_outputs_say_where_github_posts_to_and_what_it_starts() -> None:
-    outputs = run_stack("lab").outputs
+    outputs = committed("lab").outputs
     assert outputs["webhook"] == {
         "path": "/events",
         "service": "github-es-eventsource-svc.github-to-argo-lab.svc:12000",

@@ -100,16 +100,17 @@ def read() -> list[Row]:
 
 def questions(rows: Iterable[Row]) -> list[Question]:
     """The rows as deliveries. A row whose example is not there has none."""
+    there = {event: examples(event) for event in events()}
     return [
         Question(
             name=f"{row.event} example {row.number}",
             why=f"the row of {TABLE.name}",
-            payload=Payload(row.event, examples(row.event)[row.number - 1]),
+            payload=Payload(row.event, there[row.event][row.number - 1]),
             delivery_id=f"{row.event}-{row.number}",
             fires={start.partition(" ")[0]: Started() for start in row.starts.split(", ") if start != NOTHING},
         )
         for row in rows
-        if row.event in events() and row.number <= len(examples(row.event))
+        if row.number <= len(there.get(row.event, []))
     ]
 
 
