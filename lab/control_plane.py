@@ -42,7 +42,9 @@ _CONTROLLERS = (
     "statefulset-controller",
 )
 
-NATS_IMAGE = "lab.local/nats-server"
+NATS_IMAGES = {"2.10.29": "nats-server-2.10", "2.15.1": "nats-server"}
+"""The versions of a native EventBus that the controller's config lists: Argo Events' own latest, and the lab's NATS."""
+
 LEFT_OUT = "lab.local/left-out"
 """The image of the two containers beside each server of a native EventBus: the Go modules of neither can be had.
 
@@ -58,12 +60,13 @@ _CONTROLLER_CONFIG = {
             "retention: 0\ndiscard: 0\n",
             "versions": [
                 {
-                    "version": "2.10.29",
-                    "natsImage": NATS_IMAGE,
+                    "version": version,
+                    "natsImage": f"lab.local/nats-server:{version}",
                     "metricsExporterImage": LEFT_OUT,
                     "configReloaderImage": LEFT_OUT,
                     "startCommand": "/nats-server",
                 }
+                for version in NATS_IMAGES
             ],
         },
     }
@@ -79,7 +82,8 @@ def argo_events_image(layout: Layout) -> str:
 
 def images(layout: Layout) -> dict[str, str | None]:
     """Container image -> binary: all that the lab can run in a pod; None: it leaves that container out."""
-    return {argo_events_image(layout): "argo-events", NATS_IMAGE: "nats-server-2.10", LEFT_OUT: None}
+    servers = {f"lab.local/nats-server:{version}": binary for version, binary in NATS_IMAGES.items()}
+    return {argo_events_image(layout): "argo-events", **servers, LEFT_OUT: None}
 
 
 def _private(path: Path, text: str) -> None:

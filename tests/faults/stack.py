@@ -146,9 +146,9 @@ def exotic(account: str, **settings: object) -> dict[str, object]:
     return config | {"monitor": {"namespace": NATS_NAMESPACE, "service": NATS_SERVICE, "account": account}} | settings
 
 
-def native(servers: int) -> dict[str, object]:
+def native(servers: int, **settings: object) -> dict[str, object]:
     """The EventBus of stacks `dev` and `prod`, each server with a volume."""
-    return {"kind": "native", "replicas": servers, "storage": "2Gi"}
+    return {"kind": "native", "replicas": servers, "storage": "2Gi"} | settings
 
 
 def listening(webhook: Mapping[str, str], namespace: str, api: client.ApiClient) -> Sender:
