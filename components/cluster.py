@@ -56,9 +56,20 @@ def pages(api: client.ApiClient, path: str, **query: str) -> Iterator[tuple[Sequ
 def answer(
     api: client.ApiClient, path: str, *, accept: str = "application/json", **query: str
 ) -> tuple[dict[str, Any], Mapping[str, str]]:
-    """The same, with the answer's headers."""
+    """The same as `read`, with the answer's headers."""
+    return _asked(api, "GET", path, accept, query)
+
+
+def delete(api: client.ApiClient, path: str) -> None:
+    """An object. Raises as `read` does."""
+    _asked(api, "DELETE", path, "application/json", {})
+
+
+def _asked(
+    api: client.ApiClient, method: str, path: str, accept: str, query: Mapping[str, str]
+) -> tuple[dict[str, Any], Mapping[str, str]]:
     asked = api.param_serialize(
-        "GET",
+        method,
         path,
         query_params=[*query.items()],
         header_params={"Accept": accept},

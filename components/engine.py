@@ -19,8 +19,9 @@ from typing import Any
 import pulumi
 from kubernetes import client, config
 
-from components.cluster import each, pages, read
+from components.cluster import each, pages
 from components.jetstream import JetStream, Silent, Unknown, look
+from components.nats_servers import NatsServers
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
@@ -41,38 +42,10 @@ class Engine:
     seconds: int
 
     def serving(self, event_bus: Manifest) -> None:
-        """Returns when NATS of a native EventBus runs, most of it where its stream is there already.
-
-        The condition of the EventBus says only that a StatefulSet was made, and a Sensor that finds no NATS ends, to be
-        started again later and later. Warns where that cannot be seen. Raises RunError when it takes too long.
-        """
-        if "jetstream" not in event_bus["spec"]:
-            return
-        api = self._api()
-        name, namespace = event_bus["metadata"]["name"], event_bus["metadata"]["namespace"]
-        path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/eventbus-{name}-js"
-
-        def missing() -> Iterator[str]:
-            try:
-                found = read(api, path)
-            except client.ApiException as error:
-                if error.status == 404:
-                    yield f"{name}: it has no StatefulSet yet; see: kubectl -n {namespace} describe eventbus {name}"
-                else:
-                    pulumi.log.warn(f"cannot see whether NATS of EventBus {name} runs: get statefulset: {error.reason}")
-                return
-            status, wanted = found["status"], found["spec"]["replicas"]
-            seen = status.get("observedGeneration") == found["metadata"]["generation"]
-            ready = status.get("readyReplicas", 0) if seen else 0
-            if ready < wanted and not (ready > wanted / 2 and self._has_stream(api)):
-                where = f"kubectl -n {namespace} describe pod -l eventbus-name={name}"
-                yield f"{name}: {ready} of {wanted} servers of NATS are ready; see: {where}"
-
-        self._wait(missing, "NATS does not run, so the Sensors were left as they are")
-
-    def _has_stream(self, api: client.ApiClient) -> bool:
-        found = look(api, self.monitor)
-        return isinstance(found, JetStream) and found.config is not None
+        """Returns when NATS of a native EventBus serves. Raises RunError when that takes too long."""
+        if self.monitor and "jetstream" in event_bus["spec"]:
+            servers = NatsServers(api=self._api(), event_bus=event_bus, monitor=self.monitor)
+            self._wait(servers.missing, "NATS does not run, so the Sensors were left as they are")
 
     def subscribed(self, sensors: Sequence[Manifest]) -> None:
         """Returns when each Sensor runs as applied and has its consumers; warns where JetStream cannot be asked.

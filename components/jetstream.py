@@ -111,6 +111,18 @@ def look(api: client.ApiClient, monitor: Monitor | None) -> JetStream | Unknown:
     return JetStream(config, waiting, accepted, done, oldest, at_oldest, saved, delivered, frozenset(asked), clustered)
 
 
+def members(api: client.ApiClient, monitor: Monitor) -> frozenset[str] | Unknown:
+    """The names of the servers of a cluster of NATS, as the one that leads it says; Silent while none does."""
+    for _ in range(SERVERS_ASKED):
+        answer = _ask(api, monitor)
+        if isinstance(answer, Unknown):
+            return answer
+        cluster = answer.get("meta_cluster") or {}
+        if "replicas" in cluster:
+            return frozenset([cluster["leader"], *(server["name"] for server in cluster["replicas"])])
+    return Silent("no server of NATS says that it leads the others")
+
+
 def _ask(api: client.ApiClient, monitor: Monitor) -> dict[str, Any] | Unknown:
     where = f"{monitor.namespace}/{monitor.service}"
     try:

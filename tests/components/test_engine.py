@@ -16,8 +16,11 @@ import pytest
 from kubernetes import config
 
 import components.engine
+import components.nats_servers
 from cli.stacks import compiled
 from components.engine import Deployed, Engine, holds
+from components.jetstream import Unknown
+from components.nats_servers import NatsServers
 from routes.consumers import durable_names
 from routes.manifests import Manifest
 from routes.settings import Monitor
@@ -198,10 +201,53 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ApiServer]:
     return serve
 
 
-@pytest.mark.parametrize("servers", [1, 3])
-def test_nats_whose_servers_are_all_ready_serves(serve: Callable[..., ApiServer], servers: int) -> None:
-    ((_, path, _, _),) = serve(stateful_set(servers, servers)).asked
+def cluster(*names: str, leads: bool = True) -> Manifest:
+    """What a server says that knows these, the first of which leads."""
+    servers = [f"eventbus-github-js-{name}" for name in names]
+    others = {"replicas": [{"name": server} for server in servers[1:]]} if leads else {}
+    return {"meta_cluster": {"leader": servers[0], **others}}
+
+
+NO_STREAM: Manifest = {}
+
+
+def test_a_server_that_is_ready_serves(serve: Callable[..., ApiServer]) -> None:
+    (_, path, _, _) = serve(stateful_set(1, 1), NO_STREAM).asked[0]
     assert path == "/apis/apps/v1/namespaces/argo-events/statefulsets/eventbus-github-js"
+
+
+def test_three_servers_that_are_ready_and_know_each_other_serve(serve: Callable[..., ApiServer]) -> None:
+    serve(stateful_set(3, 3), NO_STREAM, cluster("1", "0", "2", leads=False), cluster("1", "0", "2"))
+
+
+def test_without_a_right_to_ask_nats_that_its_servers_are_ready_must_do(
+    serve: Callable[..., ApiServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(components.nats_servers, "look", lambda *_: Unknown("no right"))
+    monkeypatch.setattr(components.nats_servers, "members", lambda *_: Unknown("no right"))
+    serve(stateful_set(3, 3))
+
+
+def test_a_server_that_the_others_leave_out_is_told_and_after_a_while_restarted_once(
+    monkeypatch: pytest.MonkeyPatch, warnings: list[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    looked = [stateful_set(3, 3), NO_STREAM, cluster("1", "0")]
+    api = ApiServer(*looked, *looked, *looked, {"kind": "Pod"}, *looked)
+    monitor = Monitor.model_validate({"namespace": "events", "service": "nats"})
+    servers = NatsServers(api=api, event_bus=compiled("dev").event_bus, monitor=monitor)
+    for seconds, restarts in ((0, 0), (9, 0), (11, 1), (60, 1)):
+        clock[0] = seconds
+        assert list(servers.missing()) == [
+            "github: the other servers of NATS leave eventbus-github-js-2 out;"
+            " restart it: kubectl -n argo-events delete pod eventbus-github-js-2"
+        ]
+        told = "the other servers of NATS left eventbus-github-js-2 out, so it was restarted; no stream was there yet"
+        assert warnings == [told] * restarts
+    assert [asked[:2] for asked in api.asked if asked[0] != "GET"] == [
+        ("DELETE", "/api/v1/namespaces/argo-events/pods/eventbus-github-js-2")
+    ]
 
 
 def test_nats_that_exists_is_not_looked_for(serve: Callable[..., ApiServer]) -> None:
@@ -210,6 +256,7 @@ def test_nats_that_exists_is_not_looked_for(serve: Callable[..., ApiServer]) -> 
 
 def test_nats_that_has_its_stream_serves_with_most_of_its_servers(serve: Callable[..., ApiServer]) -> None:
     serve(stateful_set(2, 3), STREAM)
+    serve(stateful_set(3, 3), STREAM)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +264,8 @@ def test_nats_that_has_its_stream_serves_with_most_of_its_servers(serve: Callabl
     [
         ([stateful_set(0, 1)], "0 of 1 servers of NATS are ready"),
         ([stateful_set(2, 3), {}], "2 of 3 servers of NATS are ready"),
-        ([stateful_set(1, 3), STREAM], "1 of 3 servers of NATS are ready"),
-        ([stateful_set(2, 4), STREAM], "2 of 4 servers of NATS are ready"),
+        ([stateful_set(1, 3)], "1 of 3 servers of NATS are ready"),
+        ([stateful_set(2, 4)], "2 of 4 servers of NATS are ready"),
         ([stateful_set(3, 3, observed=1)], "0 of 3 servers of NATS are ready"),
     ],
     ids=["none", "no stream yet", "fewer than half", "half", "not seen yet"],
