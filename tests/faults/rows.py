@@ -49,7 +49,7 @@ class Row:
     """One fault, and in what it happens. `on`: the stack that it needs.
 
     refuses: whether deliveries are not answered 200, which are then sent again until they are; None: that depends on
-    which server the EventSource is connected to.
+    which server the EventSource is connected to, or on how soon one is back.
     """
 
     name: str
@@ -162,7 +162,7 @@ NATIVE_ROWS = (
         what="kill -9 of its server, whose pod is deleted: another one on its volume",
         strike=_pod,
         on="native1",
-        refuses=True,
+        refuses=None,
     ),
     Row(name="native 3, no fault", what="what the next two are compared with", strike=_nothing, on="native3"),
     Row(
@@ -247,8 +247,9 @@ def drained(stack: FaultStack) -> None:
 
 
 def waiting(stack: FaultStack) -> int | None:
+    """None while nobody can say; a NATS that has just started has no consumers yet."""
     bus = stack.bus()
-    return bus.waiting if bus else None
+    return bus.waiting if bus and bus.consumers else None
 
 
 def run(row: Row, size: Size, stack: FaultStack) -> Measured:
