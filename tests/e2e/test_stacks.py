@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from routes import issues
 from routes.settings import PROJECT, StackSettings
 from tests.e2e.conftest import SECONDS, Cluster
 from tests.e2e.test_access import resources, served
+from tests.faults.stack import wait_until
 from tests.routes.test_exposure import GATEWAY, INGRESS
 
 pytestmark = pytest.mark.lab
@@ -190,12 +190,6 @@ def gateway(cluster: Cluster) -> Iterator[None]:
         cluster.delete_namespace("gateways")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.2)
-
-
 def say(cluster: Cluster, accepted: str) -> None:
     """What the Gateway's controller would say of the route."""
     conditions = [
@@ -219,7 +213,7 @@ def say(cluster: Cluster, accepted: str) -> None:
             return False
         return True
 
-    until(said)
+    wait_until(said, "there is no HTTPRoute", seconds=60)
 
 
 def test_a_way_in_that_nobody_serves_is_told_at_preview(stack: LabStack) -> None:
@@ -238,7 +232,7 @@ def test_up_waits_for_the_gateway_and_tells_its_words(
 
     def controller() -> None:
         say(cluster, "False")
-        until(lambda: told in console.export_text(clear=False))
+        wait_until(lambda: told in console.export_text(clear=False), "its no was not told", seconds=60)
         say(cluster, "True")
 
     with gateway(cluster):
