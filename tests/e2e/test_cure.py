@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 from kubernetes import client
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from cli import cluster as clusters
 from cli import cure
-from cli.__main__ import app
 from cli.stacks import settings_from
 from lab.away import kill
 from lab.layout import Layout
 from routes.compiler import PREFIX
-from routes.curing import COMMAND, OF_SENSOR
+from routes.curing import OF_SENSOR
 from routes.streams import STREAM
 from tests.e2e.test_redeliver import as_account
 from tests.faults.burst import Burst, plan
@@ -68,9 +67,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 def _story(stack: FaultStack, restarts: list[dict[str, int]]) -> Story:
     """`restarts` fills with what waits whenever a Sensor is restarted."""
 
-    def run() -> Result:
-        return CliRunner().invoke(app, [*COMMAND, "--settings", str(stack.stack.file), "--json"])
-
     stack.request(f"$JS.API.STREAM.PURGE.{STREAM}")  # what an earlier stack on this account has left
     planned = plan(70)
     with refused(stack.api, f"{stack.namespace}-refused", f"object.metadata.labels['{PREFIX}/route'] == '{RETRIES}'"):
@@ -78,7 +74,7 @@ def _story(stack: FaultStack, restarts: list[dict[str, int]]) -> Story:
         kill(Layout(), "nats-server")
         time.sleep(SETTLED)
         before, ran = waiting(stack), _pods(stack)
-        told = run()
+        told = stack.cure()
         at_restart = list(restarts)
         may = _may(stack)
         hung = [one["sensor"] for one in json.loads(told.stdout) if one["hangs"]]
@@ -89,7 +85,7 @@ def _story(stack: FaultStack, restarts: list[dict[str, int]]) -> Story:
         )
         runs = _pods(stack)
     # The one that retried learns only now that NATS was away, and may hang then: it is run again, as by its schedule.
-    wait_until(lambda: bool(run()) and not any(waiting(stack).values()), "something waits still", seconds=180)
+    wait_until(lambda: bool(stack.cure()) and not any(waiting(stack).values()), "something waits still", seconds=180)
     ours = {answer.delivery for answer in answers}
     started = [one for one in stack.started() if one[0] in ours]
     verdict = judge(answers, started, should_start(), posted=len(planned))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from lab.away import kill
@@ -14,13 +17,19 @@ from routes.compiler import EVENT_SOURCE
 from routes.streams import STREAM
 from tests.faults.burst import Answer, Burst, Sampler, plan
 from tests.faults.judging import Started, Verdict, judge, should_start
-from tests.faults.stack import FaultStack, exotic, native, wait_until
+from tests.faults.stack import FaultStack, Late, exotic, native, wait_until
 
 STORE = 2 * 1024**2
 """How many bytes the store that is full holds: less than half of either burst."""
 
 EVENT_BUSES = {"faults": exotic("faults"), "native1": native(1, version="2.15.1"), "native3": native(3)}
 """By stack. A single server of 2.10.29 may lose its streams at the second start after a kill (test_nats_store.py)."""
+
+CURE_EVERY = 60.0
+"""Seconds between two runs of `cure` while something waits. A Sensor may hang when NATS was away (docs/cure.md)."""
+
+DRAINED_SECONDS = 600.0
+"""Time for what waits, and for a hang: `cure` looks at a Sensor for more than 150 seconds before it calls it one."""
 
 CONTROLLERS = ("argo-events-controller", "workflow-controller")
 
@@ -64,8 +73,8 @@ class Row:
 class Measured:
     """A row's numbers. `backlog`: what waited for each Sensor at the moment of the fault, the least and the most.
 
-    repeated: attempts beyond the first. seconds: from the fault until nothing waited. waiting: messages for the slowest
-    Sensor, by seconds from the fault.
+    repeated: attempts beyond the first. seconds: from the fault until nothing waited. hung: the Sensors that `cure`
+    restarted. waiting: messages for the slowest Sensor, by seconds from the fault.
     """
 
     row: Row
@@ -74,6 +83,7 @@ class Measured:
     verdict: Verdict
     repeated: int
     seconds: float
+    hung: list[str]
     waiting: list[tuple[float, int]]
 
 
@@ -236,14 +246,24 @@ def strike(row: Row, size: Size, stack: FaultStack) -> Struck:
     with row.within(stack):
         # What is to be refused is sent for sure while it is: on a slow machine a kill takes as long as half a burst.
         answers = burst.send(plan(size.deliveries), struck, due, after=size.deliveries // 10 if row.refuses else 0)
-        assert fault, f"{row.name}: nothing waited for one of the Sensors when it was time for the fault: {backlog}"
+        statuses = Counter(answer.status for answer in answers)
+        assert fault, f"{row.name}: nothing waited for one of the Sensors when it was time: {backlog}; {statuses}"
         told = answers if row.refuses is False else burst.repeat(answers, seconds=300)
     return Struck(row, told, len(told) - len(answers), list(backlog), fault[0])
 
 
-def drained(stack: FaultStack) -> None:
-    """Returns when nothing waits. Raises Late."""
-    wait_until(lambda: waiting(stack) == 0, f"{waiting(stack)} messages still wait", seconds=300)
+def drained(stack: FaultStack) -> list[str]:
+    """Returns when nothing waits: the Sensors that hung, and that `cure` restarted meanwhile. Raises Late."""
+    hung: list[str] = []
+    deadline = time.monotonic() + DRAINED_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(Late):
+            wait_until(lambda: waiting(stack) == 0, "something waits", seconds=CURE_EVERY)
+            return hung
+        cured = stack.cure()
+        with suppress(ValueError):  # where the cluster does not answer it says so in words
+            hung += [one["sensor"] for one in json.loads(cured.stdout) if one["restarted"]]
+    raise Late(f"{waiting(stack)} messages still wait; cure says: {cured.output}")
 
 
 def waiting(stack: FaultStack) -> int | None:
@@ -258,7 +278,7 @@ def run(row: Row, size: Size, stack: FaultStack) -> Measured:
     stack.delete_workflows()
     with Sampler(lambda: waiting(stack)) as sampler:
         struck = strike(row, size, stack)
-        drained(stack)
+        hung = drained(stack)
         seconds = time.monotonic() - struck.at
     return Measured(
         row=row,
@@ -267,6 +287,7 @@ def run(row: Row, size: Size, stack: FaultStack) -> Measured:
         verdict=struck.verdict(stack.started(), size),
         repeated=struck.repeated,
         seconds=seconds,
+        hung=hung,
         waiting=[(at - struck.at, count) for at, count in sampler.seen],
     )
 
@@ -277,7 +298,8 @@ def series(rows: Sequence[Row], size: Size, stack: FaultStack) -> dict[str, Verd
     for row in rows:
         wait_until(lambda: _all_run() and stack.takes(), f"before {row.name}: not all runs again", seconds=60)
         struck.append(strike(row, size, stack))
-    drained(stack)
+    if hung := drained(stack):
+        warnings.warn(f"{', '.join(hung)}: hung, and went on once `cure` had restarted it", stacklevel=2)
     started = stack.started()
     return {one.row.name: one.verdict(started, size) for one in struck}
 

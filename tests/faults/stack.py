@@ -12,8 +12,10 @@ from typing import Any
 import yaml
 from kubernetes import client
 from kubernetes.config import new_client_from_config
+from typer.testing import CliRunner, Result
 from urllib3.exceptions import HTTPError
 
+from cli.__main__ import app
 from cli.delivery import WORKFLOWS, Sender
 from cli.stacks import ROOT, compiled
 from cli.workflow import DELIVERY
@@ -24,6 +26,7 @@ from payloads import Payload
 from routes import FAMILIES
 from routes.compiler import EVENT_BUS, PREFIX
 from routes.consumers import durable_names
+from routes.curing import COMMAND
 from routes.settings import PROJECT
 from tests.e2e.jetstream_api import request, request_of_native
 from tests.faults import jetstream
@@ -116,6 +119,10 @@ class FaultStack:
         """Its pod; the StatefulSet then gets another one of that name, on the same volume."""
         (pod,) = self._servers()
         client.CoreV1Api(self.api).delete_namespaced_pod(pod.metadata.name, self.namespace)
+
+    def cure(self) -> Result:
+        """What its setting `cure` runs every few minutes, once: the answer, as JSON."""
+        return CliRunner().invoke(app, [*COMMAND, "--settings", str(self.stack.file), "--json"])
 
     def changed(self, **overrides: object) -> LabStack:
         """The same stack with other settings, not yet up."""
