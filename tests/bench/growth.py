@@ -85,7 +85,8 @@ def growth(say: Callable[[str], None], *, until: float) -> list[Run]:
                         for stack, who in ((ours, "ours"), (bare, "bare")):
                             run = _run(stack, who, copies, operation, case)
                             found.append(run)
-                            told = f"CPU {run.cpu:.1f} s, of it Python {run.program:.1f} s"
+                            memory = run.program_memory / 1024**2
+                            told = f"CPU {run.cpu:.1f} s, of it Python {run.program:.1f} s, {memory:.0f} MiB"
                             say(f"{who}, {run.sensors} Sensors, {operation}, {case}: {told}")
     return found
 

@@ -17,6 +17,7 @@ def test_an_object_is_read_with_its_query_and_a_time_limit() -> None:
     query = {
         "query_params": [("labelSelector", "a=b")],
         "header_params": {"Accept": "application/json"},
+        "body": None,
         "auth_settings": ["BearerToken"],
     }
     assert api.asked == [("GET", "/api/v1/secrets", query, ANSWER_SECONDS)]

@@ -10,7 +10,7 @@ import pytest
 from kubernetes import client, config
 
 from components import cluster_fit
-from components.cluster_fit import ClusterFit
+from components.cluster_fit import ACCESS_REVIEWS, ClusterFit
 from routes import FAMILIES
 from routes.compiler import compile_stack
 from routes.settings import parse_settings
@@ -52,28 +52,32 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Check:
         cluster |= {"/apis": {"groups": groups}, "/api/v1/namespaces/events": {"status": {"phase": "Active"}}}
         cluster |= answers or {}
 
-        def asked(_: object, method: str, path: str, header_params: dict[str, str], **__: object) -> tuple[str]:
-            assert method == "GET"
+        def asked(
+            _: object, method: str, path: str, header_params: dict[str, str], body: Any, **__: object
+        ) -> tuple[str, Any]:
+            assert (method, path) == ("POST", ACCESS_REVIEWS) if body else method == "GET"
             if "/namespaces/events/" in path:
                 assert "PartialObjectMetadata" in header_params["Accept"], "a Secret's value is not asked for"
-            return (path,)
+            return path, body
 
-        def answered(_: object, path: str, _request_timeout: int) -> Answer:
+        def answered(_: object, path: str, review: Any, _request_timeout: int) -> Answer:
             if fails:
                 raise fails
+            if review:
+                return Answer(201, {"status": {"allowed": allowed(review["spec"]["resourceAttributes"])}})
             body = cluster.get(path) or 404
             return Answer(body, {"message": "as it says"}) if isinstance(body, int) else Answer(200, body)
 
-        def reviewed(_: object, body: dict[str, Any], _request_timeout: int) -> client.V1SelfSubjectAccessReview:
-            attributes = body["spec"]["resourceAttributes"]
-            assert (attributes.get("namespace") == "events") != (attributes["resource"] in map(_plural, CLUSTER_WIDE))
-            status = client.V1SubjectAccessReviewStatus(allowed=attributes["resource"] not in refused)
-            return client.V1SelfSubjectAccessReview(spec={}, status=status)
+        def allowed(asked: dict[str, str]) -> bool:
+            if asked["resource"] == "*":
+                return asked == {"group": "*", "resource": "*", "verb": "*"} and not refused
+            assert refused, "who may do everything is asked once"
+            assert (asked.get("namespace") == "events") != (asked["resource"] in map(_plural, CLUSTER_WIDE))
+            return asked["resource"] not in refused
 
         monkeypatch.setattr(config, "new_client_from_config", lambda **_: client.ApiClient())
         monkeypatch.setattr(client.ApiClient, "param_serialize", asked)
         monkeypatch.setattr(client.ApiClient, "call_api", answered)
-        monkeypatch.setattr(client.AuthorizationV1Api, "create_self_subject_access_review", reviewed)
         monkeypatch.setattr(pulumi.log, "warn", warnings.append)
         parsed = parse_settings(MINIMAL | changes, source="test")
         CHECK(ClusterFit(parsed, compile_stack(FAMILIES, parsed)))
