@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cli.engine import Delivery, Engine, EngineError, Taken
+from cli.engine import Delivery, Engine, EngineError, Outcome
 from cli.records import payload
 from payloads import corpus
 from routes.compiler import PREFIX
@@ -125,9 +125,7 @@ def diff(old: Side, new: Side, deliveries: Sequence[Delivery], *, deployed: bool
     Raises EngineError where the engine cannot be asked, DiffError where a side has not what every stack has.
     """
     with Engine() as engine:
-        was = _taken(engine, old, deliveries)
-        now = _taken(engine, new, deliveries, like=old, known=was)
-    before, after = _heard(old, was), _heard(new, now)
+        before, after = _both(engine, old, new, deliveries)
     altered: dict[tuple[str, bool, bool], list[_Difference]] = defaultdict(list)
     differing: set[tuple[str, str]] = set()
     for difference in _differences(deliveries, before, after):
@@ -152,65 +150,74 @@ def diff(old: Side, new: Side, deliveries: Sequence[Delivery], *, deployed: bool
 
 @dataclass(frozen=True)
 class _Heard:
-    """What a side makes of one delivery: in words, and its Workflows by the Sensor and the dependency that fired."""
+    """What a side makes of one delivery: the outcomes of its Sensors by their names; none where it is `refused`."""
 
-    told: tuple[str, ...]
-    workflows: Mapping[str, Sequence[tuple[str, Manifest]]]
+    refused: str
+    outcomes: Mapping[str, Sequence[Outcome]]
+
+    @property
+    def workflows(self) -> dict[str, list[tuple[str, Manifest]]]:
+        """Those that are started, by the Sensor, each with the dependency that fired."""
+        started = {name: [(o.dependency, o.object) for o in of if o.object] for name, of in self.outcomes.items()}
+        return {name: workflows for name, workflows in started.items() if workflows}
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """In words."""
+        told: Counter[str] = Counter()
+        for sensor, outcomes in self.outcomes.items():
+            told.update(_told(sensor, outcome) for outcome in outcomes)
+        often = [what if times == 1 else f"{what}, {times} times" for what, times in told.items()]
+        return tuple([f"the EventSource refuses it: {self.refused}"] if self.refused else often)
 
 
-def _taken(
-    engine: Engine, side: Side, deliveries: Sequence[Delivery], like: Side | None = None, known: Sequence[Taken] = ()
-) -> Sequence[Taken]:
-    """What becomes of the deliveries. Of a Sensor that `like` has too, behind the same EventSource, that is `known`."""
-    source, place = side.one("EventSource"), {}
-    if like and like.one("EventSource") == source:
-        theirs = like.sensors
-        place = {name: at for at, name in enumerate(theirs) if side.sensors.get(name) == theirs[name]}
-    asked = [sensor for name, sensor in side.sensors.items() if name not in place]
+def _told(sensor: str, outcome: Outcome) -> str:
+    if outcome.failure:
+        return f"{sensor} (fails: {outcome.failure})"
+    if not outcome.passes:
+        return f"{sensor} (filter error, which logs the payload: {outcome.error})"
+    if outcome.redelivered:
+        return f"{sensor} (fails when GitHub redelivers: {outcome.redelivered})"
+    return sensor
+
+
+def _both(engine: Engine, old: Side, new: Side, deliveries: Sequence[Delivery]) -> tuple[list[_Heard], list[_Heard]]:
+    """What both sides make of the deliveries.
+
+    A Sensor that both have, behind the same EventSource, differs in nothing: it hears only of what the others make a
+    difference, and once.
+    """
+    alike = old.one("EventSource") == new.one("EventSource")
+    shared = [name for name, sensor in old.sensors.items() if alike and new.sensors.get(name) == sensor]
+    before, after = (
+        _heard(engine, side, [name for name in side.sensors if name not in shared], deliveries) for side in (old, new)
+    )
+    differing = [
+        at
+        for at, (was, now) in enumerate(zip(before, after, strict=True))
+        if (was.told, was.workflows) != (now.told, now.workflows)
+    ]
+    rest = _heard(engine, old, shared, [deliveries[at] for at in differing])
+    for at, common in zip(differing, rest, strict=True):
+        for side, heard in ((old, before), (new, after)):
+            outcomes = {**heard[at].outcomes, **common.outcomes}
+            heard[at] = replace(heard[at], outcomes={n: outcomes[n] for n in side.sensors if n in outcomes})
+    return before, after
+
+
+def _heard(engine: Engine, side: Side, names: Sequence[str], deliveries: Sequence[Delivery]) -> list[_Heard]:
+    """What Sensors of a side make of the deliveries."""
     try:
-        answers = engine.replay(source, asked, deliveries, twice=True)
+        answers = engine.replay(side.one("EventSource"), [side.sensors[n] for n in names], deliveries, twice=True)
     except EngineError as error:
         raise EngineError(f"{side.name}: {error}") from None
-    if not place:
-        return answers
-    return [_with(answer, side.sensors, place, old) for answer, old in zip(answers, known, strict=True)]
-
-
-def _with(answer: Taken, sensors: Iterable[str], place: Mapping[str, int], known: Taken) -> Taken:
-    """An answer, and in it what is known of the Sensors that were not asked. None says anything of what was refused."""
-    if answer.status != 200:
-        return answer
-    fresh = iter(answer.sensors)
-    return replace(answer, sensors=tuple(known.sensors[place[n]] if n in place else next(fresh) for n in sensors))
-
-
-def _heard(side: Side, answers: Iterable[Taken]) -> list[_Heard]:
-    sensors = side.sensors
-    return [_Heard(tuple(_told(sensors, taken)), _workflows(sensors, taken)) for taken in answers]
-
-
-def _workflows(sensors: Iterable[str], taken: Taken) -> dict[str, list[tuple[str, Manifest]]]:
-    return {
-        sensor: [(outcome.dependency, outcome.object) for outcome in outcomes if outcome.object]
-        for sensor, outcomes in zip(sensors, taken.sensors, strict=False)  # none where it was refused
-    }
-
-
-def _told(sensors: Iterable[str], taken: Taken) -> Iterator[str]:
-    if taken.status != 200:
-        yield f"the EventSource refuses it: {taken.status} {taken.text}"
-    told: Counter[str] = Counter()
-    for sensor, outcomes in zip(sensors, taken.sensors, strict=False):
-        for outcome in outcomes:
-            if outcome.failure:
-                told[f"{sensor} (fails: {outcome.failure})"] += 1
-            elif not outcome.passes:
-                told[f"{sensor} (filter error, which logs the payload: {outcome.error})"] += 1
-            elif outcome.redelivered:
-                told[f"{sensor} (fails when GitHub redelivers: {outcome.redelivered})"] += 1
-            else:
-                told[sensor] += 1
-    yield from (what if times == 1 else f"{what}, {times} times" for what, times in told.items())
+    return [
+        _Heard(
+            refused="" if taken.status == 200 else f"{taken.status} {taken.text}",
+            outcomes=dict(zip(names, taken.sensors, strict=False)),  # none where it was refused
+        )
+        for taken in answers
+    ]
 
 
 def _rerouted(
