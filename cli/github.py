@@ -33,6 +33,8 @@ SLACK = timedelta(minutes=1)
 TRIES = 4
 MOST_LIMITS = 10
 """So often in a row a limit is waited for."""
+CHANGE_EVERY = 1.0
+"""Seconds between two requests that change something: GitHub asks for as much."""
 SECONDARY_SECONDS = 60.0
 """How long GitHub wants to be left alone where it does not say how long; twice as long each further time."""
 
@@ -154,13 +156,12 @@ def _nobody(_: str) -> None:
 class Api(ABC):
     """GitHub's API as somebody with a token or a key may use it.
 
-    `told` hears of waits. `pace` is the seconds between two requests that change something: GitHub asks for one.
+    `told` hears of waits, and `sleep` does them; none is longer than `patience`, in seconds.
     """
 
     credentials: Credentials
     url: str = API
     told: Callable[[str], None] = _nobody
-    pace: float = 1.0
     patience: float = 3600.0
     sleep: Callable[[float], None] = time.sleep
     _not_before: float = 0.0
@@ -182,7 +183,7 @@ class Api(ABC):
             url = self._next(response)
 
     def _change(self, method: str, url: str, body: object = None, *, one: bool = False) -> urllib3.BaseHTTPResponse:
-        self._pause(self._changed + self.pace - time.monotonic())
+        self._pause(self._changed + CHANGE_EVERY - time.monotonic())
         try:
             return self._ask(method, url, body, one=one)
         finally:

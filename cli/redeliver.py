@@ -28,6 +28,8 @@ from routes.settings import StackSettings
 KEPT = timedelta(days=3)
 """How long GitHub keeps a delivery."""
 
+LOOK_EVERY = 1.0
+"""Seconds between two looks for Workflows that are waited for."""
 BATCH = 50
 """Payloads in memory at once."""
 
@@ -265,7 +267,7 @@ def wait_for(cluster: Cluster, wanted: Sequence[Found], seconds: float) -> list[
         left = [f for f in wanted if not all(started.has(sensor, f.delivery.guid) for sensor in f.routes)]
         if not left or time.monotonic() > deadline:
             return left
-        time.sleep(1)
+        time.sleep(LOOK_EVERY)
 
 
 def moment(text: str, now: datetime) -> datetime:

@@ -72,7 +72,8 @@ Redeliver = Callable[..., Result]
 def redeliver(server: GitHubServer, workflows: Workflows, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Redeliver:
     monkeypatch.setenv("GITHUB_API_URL", server.url)
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    monkeypatch.setattr("cli.github.GitHub.pace", 0.0)
+    monkeypatch.setattr("cli.github.CHANGE_EVERY", 0.0)
+    monkeypatch.setattr("cli.redeliver.LOOK_EVERY", 0.02)
 
     def run(*options: str, settings: dict[str, Any] | None = None, **given: Any) -> Result:
         file = tmp_path / "settings.yaml"

@@ -46,7 +46,7 @@ def told(cluster: Cluster) -> Iterator[None]:
     with serving(GitHubServer(webhooks={ORGANIZATION: hook})) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GITHUB_API_URL", server.url)
         patch.setenv("GITHUB_TOKEN", TOKEN)
-        patch.setattr("cli.github.GitHub.pace", 0.05)
+        patch.setattr("cli.github.CHANGE_EVERY", 0.05)
         patch.setattr("cli.again._somebody_is_there", lambda: True)
         yield
 

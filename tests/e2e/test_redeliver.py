@@ -46,7 +46,7 @@ def hook(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]
     with serving(GitHubServer(webhooks={REPOSITORY: webhook})) as server:
         monkeypatch.setenv("GITHUB_API_URL", server.url)
         monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-        monkeypatch.setattr("cli.github.GitHub.pace", 0.05)
+        monkeypatch.setattr("cli.github.CHANGE_EVERY", 0.05)
         yield webhook
 
 
