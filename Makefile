@@ -179,7 +179,7 @@ test: test-fast test-e2e ## The fast tests, then those on the real engine, but f
 
 .PHONY: test-fast
 test-fast: $(READY) engine ## The tests that need no cluster
-	@$(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/e2e --ignore tests/supply/test_tools.py
+	@GOGC=1000 $(VENV)/bin/pytest --numprocesses auto --dist loadfile --ignore tests/e2e --ignore tests/supply/test_tools.py
 
 .PHONY: test-long
 test-long: up ## Those on the real engine that wait for rates, retries, rollouts and alerts, and of audit and sbom with their tools

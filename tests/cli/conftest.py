@@ -1,16 +1,44 @@
-"""A git checkout of this project, for what compares revisions."""
+"""The engine's code, started once; and a git checkout of this project, for what compares revisions."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli.engine import Engine
 from cli.stacks import ROOT
+
+
+@dataclass
+class AskedOnce(Engine):
+    """The engine's code, which keeps its answers: two thirds of what these tests ask it they have asked before."""
+
+    _answers: dict[bytes, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        question = hashlib.sha256(json.dumps(request).encode()).digest()
+        if question not in self._answers:
+            self._answers[question] = super().ask(request)
+        return self._answers[question]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_engine() -> Iterator[None]:
+    """The commands that run within these tests ask one process, in place of one each."""
+    with AskedOnce() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "__enter__", lambda _: running)
+        patch.setattr(Engine, "__exit__", lambda *_: None)
+        yield
 
 
 class Repository:
