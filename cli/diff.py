@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from cli.engine import Delivery, Engine, EngineError, Outcome
@@ -34,7 +35,7 @@ class Side:
     settings: Mapping[str, object]
     objects: Sequence[Manifest]
 
-    @property
+    @cached_property
     def sensors(self) -> dict[str, Manifest]:
         return {o["metadata"]["name"]: o for o in self.objects if o["kind"] == "Sensor"}
 
@@ -155,13 +156,13 @@ class _Heard:
     refused: str
     outcomes: Mapping[str, Sequence[Outcome]]
 
-    @property
+    @cached_property
     def workflows(self) -> dict[str, list[tuple[str, Manifest]]]:
         """Those that are started, by the Sensor, each with the dependency that fired."""
         started = {name: [(o.dependency, o.object) for o in of if o.object] for name, of in self.outcomes.items()}
         return {name: workflows for name, workflows in started.items() if workflows}
 
-    @property
+    @cached_property
     def told(self) -> tuple[str, ...]:
         """In words."""
         told: Counter[str] = Counter()
