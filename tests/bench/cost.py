@@ -145,11 +145,11 @@ def filters(stack: CompiledStack, say: Callable[[str], None]) -> list[Sifted]:
 
 def same(stack: CompiledStack, chosen: Mapping[str, Sequence[Manifest]], deliveries: Sequence[Delivery]) -> None:
     """Raises AssertionError where one form starts something that another does not."""
-    right = started(stack, chosen[OURS], deliveries)
+    found = {form: started(stack, sensors, deliveries) for form, sensors in chosen.items()}
+    right = found[OURS]
     assert right, "nothing is started"
-    for form, sensors in chosen.items():
-        found = started(stack, sensors, deliveries)
-        assert found == right, (form, found ^ right)
+    for form, starts in found.items():
+        assert starts == right, (form, starts ^ right)
 
 
 def started(stack: CompiledStack, sensors: Sequence[Manifest], deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:

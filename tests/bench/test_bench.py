@@ -17,7 +17,7 @@ from tests.bench.many import many
 from tests.bench.report import Found, page
 from tests.bench.throughput import Offered, Throughput
 
-SOME = deliveries()[::12]
+SOME = deliveries()[::6]
 """The benchmark itself looks at all."""
 
 
@@ -57,7 +57,7 @@ def test_every_form_starts_the_same_workflows() -> None:
 def test_a_form_that_starts_something_else_is_found() -> None:
     stack = compiled("lab")
     with pytest.raises(AssertionError, match="unfiltered"):
-        same(stack, {OURS: stack.all_sensors(), "unfiltered": forms.unfiltered(stack.all_sensors())}, SOME[:10])
+        same(stack, {OURS: stack.all_sensors(), "unfiltered": forms.unfiltered(stack.all_sensors())}, SOME[:20])
 
 
 def test_more_sensors_have_names_of_their_own_and_the_rest_stays() -> None:

@@ -26,7 +26,7 @@ class AskedOnce(Engine):
     _answers: dict[bytes, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        question = hashlib.sha256(json.dumps(request).encode()).digest()
+        question = hashlib.sha256(json.dumps(request).encode()).digest()  # one may be of 25 MB
         if question not in self._answers:
             self._answers[question] = super().ask(request)
         return self._answers[question]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -25,12 +24,6 @@ STACK = compile_stack(FAMILIES, parse_settings(MINIMAL | {"securityEvents": list
 
 
 SENSORS = [giving_up(sensor) for sensor in STACK.all_sensors()]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
 
 
 def letters(engine: Engine, payload: Payload, delivery: str = "d-1") -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,12 +11,6 @@ from cli.stacks import compiled
 from cli.workflow import notes_of, parameters_of
 from payloads import Payload, one_of_each
 from routes.manifests import Manifest
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
 
 
 def started(engine: Engine, payload: Payload) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -29,12 +28,6 @@ SETTINGS = [
     {"eventBus": EXOTIC | {"maxPayloadBytes": 3_000_000}},
     {"eventBus": {"kind": "native", "maxPayloadBytes": 3_342_336}, "webhook": {"maxPayloadBytes": 409_600}},
 ]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
 
 
 def settings(changes: dict[str, object]) -> StackSettings:

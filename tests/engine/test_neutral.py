@@ -35,12 +35,6 @@ CODES = sorted({*range(0xD800), *range(0xE000, 0x2_0000), *range(0xE_0000, 0xF_0
 CHARACTERS = "".join(map(chr, CODES))
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
 def arrived(engine: Engine, *texts: str) -> Iterator[tuple[str, str]]:
     """The comment as `commentBody`, and as `event` has it after parsing, of a comment for each text."""
     deliveries = [

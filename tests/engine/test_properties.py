@@ -42,18 +42,6 @@ ANNOTATIONS_BYTES = 256 * 1024
 WORKFLOW_NAME_LENGTH = 63
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def validation() -> Iterator[Validation]:
-    with Validation() as running:
-        yield running
-
-
 def delivery(event: str, body: Body, delivery_id: str = ID, *, ascii_only: bool = False) -> Delivery:
     sent = {"Content-Type": "application/json", "X-GitHub-Event": event, "X-GitHub-Delivery": delivery_id}
     return Delivery(name=event, headers=sent, body=json.dumps(body, ensure_ascii=ascii_only).encode())

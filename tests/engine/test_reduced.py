@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -37,12 +37,6 @@ EVENTS = [
 (FIRST_BYTES, FIRST_ITEMS), (LAST_BYTES, LAST_ITEMS) = CUTS
 ANYTHING: Any = object()
 """In place of what was cut."""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
 
 
 def arrived(

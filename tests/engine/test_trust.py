@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -37,12 +37,6 @@ from tests.routes.test_settings import MINIMAL
 def delivered(payload: Payload) -> Delivery:
     headers = {"X-GitHub-Event": payload.event, "X-GitHub-Delivery": "d-1", "Content-Type": "application/json"}
     return Delivery(name=payload.event, headers=headers, body=json.dumps(payload.body).encode())
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as running:
-        yield running
 
 
 def started(engine: Engine, settings: StackSettings, payloads: Sequence[Payload]) -> list[set[str]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from lab.errors import LabError
-from lab.process import LONGEST_DELAY, STEADY_AFTER, Command, Process, next_delay
+from lab.process import FIRST_DELAY, LONGEST_DELAY, STEADY_AFTER, Command, Process, next_delay
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.process.FIRST_DELAY", 0.05)
 
@@ -29,13 +29,14 @@ def process(folder: Path, script: str) -> Process:
 
 
 def test_pauses_grow_to_a_few_seconds_and_a_long_life_makes_them_short_again() -> None:
-    first = delay = next_delay(None, lived=0.1)
+    delay: float | None = None
     for _ in range(10):
         delay = next_delay(delay, lived=0.1)
-    assert delay == LONGEST_DELAY > first
-    assert next_delay(delay, lived=STEADY_AFTER) == first
+    assert delay == LONGEST_DELAY
+    assert next_delay(delay, lived=STEADY_AFTER) == FIRST_DELAY
 
 
+@pytest.mark.usefixtures("soon")
 def test_what_dies_is_started_again(tmp_path: Path) -> None:
     kept = process(tmp_path, "sleep 60")
     kept.start()
@@ -52,14 +53,14 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
 
 def test_what_is_to_stay_away_is_started_again_no_sooner(tmp_path: Path) -> None:
     command = Command(["/bin/sleep", "60"], {"PATH": os.defpath})
-    kept = Process("p", lambda: command, tmp_path / "log", lambda: None, away=lambda: 0.5)
+    kept = Process("p", lambda: command, tmp_path / "log", lambda: None, away=lambda: 1.5)
     kept.start()
     until(lambda: kept.pid is not None)
     killed, began = kept.pid, time.monotonic()
     assert killed is not None
     os.kill(killed, 9)
     until(lambda: kept.pid not in (None, killed))
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 1.5 <= time.monotonic() - began < 5
     kept.stop()
 
 
@@ -73,6 +74,7 @@ def test_what_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
     assert stubborn.state == "stopped"
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_reason_not_to_start_yet_is_shown_until_it_is_gone(tmp_path: Path) -> None:
     reasons = [LabError("Secret 'x' does not exist")]
 
@@ -99,6 +101,7 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
     absent.stop()
 
 
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("script", ["exit 0", "exit 3"])
 def test_an_end_of_its_own_is_an_end_too(tmp_path: Path, script: str) -> None:
     brief = process(tmp_path, script)
