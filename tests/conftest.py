@@ -1,5 +1,6 @@
 """How much hypothesis tries: few examples and always the same, or with --hypothesis-profile=thorough many new ones."""
 
+import atexit
 import gc
 
 from hypothesis import HealthCheck, settings
@@ -14,3 +15,8 @@ settings.load_profile("quick")
 
 # Thousands of deliveries are kept while the tests run: to look through them for garbage took a tenth of their time.
 gc.set_threshold(200_000, 50, 100)
+atexit.register(gc.freeze)  # nor is it looked through once more when Python ends
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
