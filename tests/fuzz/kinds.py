@@ -598,9 +598,14 @@ GROUPS = (DELIVERIES, TAKEN, SIGNATURES, CONTENT_TYPES, BODIES, LENGTHS, PATHS, 
 KINDS = tuple(kind for group in GROUPS for kind in group.kinds)
 
 
+def mark_of(kind: Kind, number: int, *, run: str) -> str:
+    """What is in the body of no other request, of this run and of any other."""
+    return f"{run}-{KINDS.index(kind)}-{number}"
+
+
 def request(kind: Kind, number: int, *, seed: int, run: str, host: str, secret: bytes) -> Request:
     """The request of a kind that has this number, in a run of its own: `run` makes its delivery id and mark new."""
-    mark = f"{run}-{KINDS.index(kind)}-{number}"
+    mark = mark_of(kind, number, run=run)
     draw = Draw(
         rng=random.Random(f"{seed}/{GROUP_OF[kind]}/{kind.name}/{number}"),
         mark=mark,

@@ -9,7 +9,7 @@ import pytest
 
 from cli.delivery import signature
 from tests.fuzz.drafts import LIMIT, MARK, SIGNATURE
-from tests.fuzz.kinds import BODIES, CONTENT_TYPES, DELIVERIES, KINDS, Kind, Request, named, plan, request
+from tests.fuzz.kinds import BODIES, CONTENT_TYPES, DELIVERIES, KINDS, Kind, Request, mark_of, named, plan, request
 from tests.fuzz.page import PAGE, page
 from tests.fuzz.sending import Answer, in_words
 
@@ -62,7 +62,7 @@ def test_another_seed_and_another_number_make_others() -> None:
 
 def test_each_run_has_delivery_ids_and_marks_of_its_own() -> None:
     planned = plan(SHORT, 1)
-    marks = {made(*of, run=run).mark for run in ("one", "another") for of in planned}
+    marks = {mark_of(*of, run=run) for run in ("one", "another") for of in planned}
     assert len(marks) == 2 * len(planned)
     delivery = KINDS[0]
     ids = {head_and_body(made(delivery, 0, run=run))[0]["X-GitHub-Delivery"] for run in ("one", "another")}
