@@ -145,23 +145,25 @@ def filters(stack: CompiledStack, say: Callable[[str], None]) -> list[Sifted]:
 
 def same(stack: CompiledStack, chosen: Mapping[str, Sequence[Manifest]], deliveries: Sequence[Delivery]) -> None:
     """Raises AssertionError where one form starts something that another does not."""
-    found = {form: started(stack, sensors, deliveries) for form, sensors in chosen.items()}
+    with Engine() as engine:
+        found = {form: started(engine, stack, sensors, deliveries) for form, sensors in chosen.items()}
     right = found[OURS]
     assert right, "nothing is started"
     for form, starts in found.items():
         assert starts == right, (form, starts ^ right)
 
 
-def started(stack: CompiledStack, sensors: Sequence[Manifest], deliveries: Sequence[Delivery]) -> set[tuple[str, str]]:
+def started(
+    engine: Engine, stack: CompiledStack, sensors: Sequence[Manifest], deliveries: Sequence[Delivery]
+) -> set[tuple[str, str]]:
     """Each delivery by its name, and the dependency by which it starts a Workflow: the engine says so."""
-    with Engine() as engine:
-        return {
-            (delivery.name, outcome.dependency)
-            for delivery, taken in zip(deliveries, engine.deliver(stack, deliveries, sensors=sensors), strict=True)
-            for outcomes in taken.sensors
-            for outcome in outcomes
-            if outcome.object
-        }
+    return {
+        (delivery.name, outcome.dependency)
+        for delivery, taken in zip(deliveries, engine.deliver(stack, deliveries, sensors=sensors), strict=True)
+        for outcomes in taken.sensors
+        for outcome in outcomes
+        if outcome.object
+    }
 
 
 def deliveries() -> list[Delivery]:

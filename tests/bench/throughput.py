@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from cli.engine import Engine
 from payloads import Payload, corpus, one_of_each
 from routes import FAMILIES
 from routes.consumers import durable_names
@@ -82,7 +83,8 @@ def throughput(stack: BenchStack, say: Callable[[str], None]) -> Throughput:
 
 
 def _quiet(stack: BenchStack, sensors: Sequence[Manifest]) -> tuple[float, int, dict[str, float]]:
-    fires = {name for name, _ in started(stack.compiled, sensors, deliveries())}
+    with Engine() as engine:
+        fires = {name for name, _ in started(engine, stack.compiled, sensors, deliveries())}
     payloads = [payload for name, payload in corpus().items() if name not in fires] * 4
     pods = stack.pods()
     began, before = time.monotonic(), processor_time(pods)
