@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from payloads import Body, Payload, acted, example, one_of_each
@@ -89,28 +89,6 @@ def named(started: Mapping[str, Started], name: str) -> dict[str, Started]:
 
 
 NOTHING: dict[str, Started] = {}
-
-
-def cases() -> list[Question]:
-    """All of them. Their names are unique."""
-    return [
-        *complete(),
-        *actions(),
-        *drafts_and_merges(),
-        *conclusions(),
-        *who_comments(),
-        *what_is_commented(),
-        *names_of_workflows(),
-        *pushes(),
-        *what_is_missing(),
-        *events_that_contain_each_other(),
-        *task_ids(),
-        *hostile_text(),
-        *numbers(),
-        *delivery_ids(),
-        *least(),
-        *labels_and_annotations(),
-    ]
 
 
 # --- One of each, whole
@@ -1460,3 +1438,30 @@ def labels_and_annotations() -> Iterator[Question]:
                     payload=lacking,
                     fires=started(dependency, carried, annotations={note: ""}),
                 )
+
+
+# --- All of them
+
+SUBJECTS: tuple[Callable[[], Iterator[Question]], ...] = (
+    complete,
+    actions,
+    drafts_and_merges,
+    conclusions,
+    who_comments,
+    what_is_commented,
+    names_of_workflows,
+    pushes,
+    what_is_missing,
+    events_that_contain_each_other,
+    task_ids,
+    hostile_text,
+    numbers,
+    delivery_ids,
+    least,
+    labels_and_annotations,
+)
+
+
+def cases() -> list[Question]:
+    """All of them. Their names are unique."""
+    return [case for subject in SUBJECTS for case in subject()]

@@ -1,32 +1,38 @@
-"""Each case of `cases.py`, asked of the engine in one go."""
+"""The cases of `cases.py`, asked of the engine in one go; a test for each of its subjects tells which are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from cli.engine import Engine, Taken
 from routes.compiler import CompiledStack
 from tests.engine.asking import Question, wrong
-from tests.engine.cases import PARAMETERS, cases
+from tests.engine.cases import PARAMETERS, SUBJECTS, cases
 from tests.engine.workflows import Validation, managed
-
-CASES = cases()
 
 
 @pytest.fixture(scope="module")
 def answers(engine: Engine, stack: CompiledStack) -> dict[str, Taken]:
-    taken = engine.deliver(stack, [case.delivery for case in CASES], twice=True)
-    return {case.name: answer for case, answer in zip(CASES, taken, strict=True)}
+    asked = cases()
+    taken = engine.deliver(stack, [case.delivery for case in asked], twice=True)
+    return {case.name: answer for case, answer in zip(asked, taken, strict=True)}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_it_starts_what_it_should(answers: dict[str, Taken], case: Question) -> None:
-    taken = answers[case.name]
-    assert (taken.status, taken.text) == (200, "success")
-    told = wrong(case, [outcome for outcomes in taken.sensors for outcome in outcomes], PARAMETERS)
-    assert told == [], f"{case.why}: {'; '.join(told)}"
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__)
+def test_they_start_what_they_should(answers: dict[str, Taken], subject: Callable[[], Iterator[Question]]) -> None:
+    told = []
+    for case in subject():
+        taken = answers[case.name]
+        assert (taken.status, taken.text) == (200, "success"), case.name
+        found = wrong(case, [outcome for outcomes in taken.sensors for outcome in outcomes], PARAMETERS)
+        told += [f"{case.name} ({case.why}): {problem}" for problem in found]
+    assert not told, "\n".join(told)
 
 
 def test_no_two_cases_have_one_name() -> None:
-    names = [case.name for case in CASES]
+    names = [case.name for case in cases()]
     assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
