@@ -158,10 +158,11 @@ class Engine:
     ) -> list[Taken]:
         """What becomes of each delivery that an EventSource takes and Sensors hear of, in their order.
 
-        `filters`: also of those that do not pass, with each filter alone. `secret`: what signatures are checked with;
-        none are if empty. `max_message`: the largest message that the EventBus takes, in bytes; 0: any. `refuses`: by
-        an API server that refuses everything. `twice`: also what a second delivery of the same does, until one by the
-        same dependency did nothing: whether a trigger makes the same again stands in the trigger.
+        `filters`: also of those that do not pass, with each filter alone: its `exprs`, then its `data` up to the first
+        that stops the delivery. `secret`: what signatures are checked with; none are if empty. `max_message`: the
+        largest message that the EventBus takes, in bytes; 0: any. `refuses`: by an API server that refuses everything.
+        `twice`: also what a second delivery of the same does, until one by the same dependency did nothing: whether a
+        trigger makes the same again stands in the trigger.
         """
         answer = self.ask(
             {

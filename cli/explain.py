@@ -115,7 +115,7 @@ def _looks(routes: Sequence[Route], taken: Taken, settings: StackSettings) -> It
 def _stopped(kind: Kind, outcome: Outcome, settings: StackSettings) -> Stopped:
     """The first condition of the table that one of its filters, tried alone, does not let through."""
     exprs, data = conditions_of(kind, settings)
-    tried = list(zip([*exprs, *data], outcome.filters, strict=True))
+    tried = list(zip([*exprs, *data], outcome.filters, strict=False))  # up to the first of `data` that stops it
     for condition in kind.conditions:
         for other, verdict in tried:
             if other == condition and not verdict.passes:

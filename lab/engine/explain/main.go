@@ -51,7 +51,7 @@ type request struct {
 	Refuses bool `json:"refuses"`
 	// The largest message that the EventBus takes, in bytes.
 	MaxMessage int `json:"maxMessage"`
-	// Whether to tell of the dependencies that do not pass too, and try each filter alone.
+	// Whether to tell of the dependencies that do not pass too, and by which filters.
 	Filters bool `json:"filters"`
 	// Whether to tell what a second delivery of the same does. It is tried until one did nothing by the same dependency.
 	Twice bool `json:"twice"`
@@ -399,10 +399,10 @@ func (l *listener) hear(asked *request, t trigger, dependency v1alpha1.EventDepe
 	converted := convertEvent(event)
 	passes, err := dependencies.Filter(converted, dependency.Filters, dependency.FiltersLogicalOperator)
 	told.Passes, told.Error = passes, text(err)
-	if asked.Filters && dependency.Filters != nil {
-		told.Filters = alone(converted, dependency.Filters)
-	}
 	if !passes {
+		if asked.Filters && dependency.Filters != nil {
+			told.Filters = alone(converted, dependency.Filters)
+		}
 		return told
 	}
 	met := map[string]any{}
@@ -467,16 +467,18 @@ func made(cluster *dynamicfake.FakeDynamicClient, wait bool) map[string]any {
 	return nil
 }
 
-// alone: each filter of a dependency by itself, in the order in which the manifest has them, exprs first.
+// alone: each filter of a dependency by itself, in the order in which the manifest has them, exprs first. What comes
+// after the first of `data` that stops the event is not tried.
 func alone(event *v1alpha1.Event, filters *v1alpha1.EventDependencyFilter) []verdict {
 	told := []verdict{}
-	try := func(kind string, filter v1alpha1.EventDependencyFilter, paths ...string) {
+	try := func(kind string, filter v1alpha1.EventDependencyFilter, paths ...string) bool {
 		passes, err := dependencies.Filter(event, &filter, "")
 		found := []string{}
 		for _, path := range paths {
 			found = append(found, gjson.GetBytes(event.Data, path).Raw)
 		}
 		told = append(told, verdict{Kind: kind, Passes: passes, Error: text(err), Found: found})
+		return passes
 	}
 	for _, expr := range filters.Exprs {
 		paths := []string{}
@@ -486,7 +488,9 @@ func alone(event *v1alpha1.Event, filters *v1alpha1.EventDependencyFilter) []ver
 		try("exprs", v1alpha1.EventDependencyFilter{Exprs: []v1alpha1.ExprFilter{expr}}, paths...)
 	}
 	for _, data := range filters.Data {
-		try("data", v1alpha1.EventDependencyFilter{Data: []v1alpha1.DataFilter{data}}, data.Path)
+		if !try("data", v1alpha1.EventDependencyFilter{Data: []v1alpha1.DataFilter{data}}, data.Path) {
+			break
+		}
 	}
 	return told
 }
