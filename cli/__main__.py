@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +21,9 @@ from cli.stacks import compiled, read_settings, stack_names, written_settings
 from cli.terminal import Stack, console, fail
 from payloads import Payload, one_of_each
 from routes.settings import SECRETS, SettingsError
+
+# Else Python looks through all that was imported for garbage when it ends: a sixth of a short command's time.
+atexit.register(gc.freeze)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
