@@ -22,9 +22,6 @@ from cli.terminal import Stack, console, fail
 from payloads import Payload, one_of_each
 from routes.settings import SECRETS, SettingsError
 
-# Else Python looks through all that was imported for garbage when it ends: a sixth of a short command's time.
-atexit.register(gc.freeze)
-
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Url = Annotated[str, typer.Option(envvar="WEBHOOK_URL", help="Where the EventSource listens, with its path.")]
@@ -330,4 +327,6 @@ def _read(file: Path, event: str) -> Payload:
 
 
 if __name__ == "__main__":
+    # Else Python looks through all that was imported for garbage when it ends: a sixth of a short command's time.
+    atexit.register(gc.freeze)
     app()

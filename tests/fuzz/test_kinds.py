@@ -73,6 +73,7 @@ def test_a_delivery_that_counts_has_a_mark_and_a_dependency() -> None:
     sent = [made(kind) for kind in KINDS]
     assert [of.kind for of in sent if of.dependency] == [kind for kind in KINDS if kind.starts] == [*DELIVERIES.kinds]
     assert all(of.mark.encode() in of.wire for of in sent if of.dependency)
+    assert [of.mark for of in sent] == [mark_of(kind, 0, run="run") for kind in KINDS]
 
 
 def test_the_secret_is_in_no_request() -> None:

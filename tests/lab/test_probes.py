@@ -31,7 +31,7 @@ class Container:
                 pass
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.005,), daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
 
     def probe(self, path: str, delay: float = 0) -> Probe:
         return Probe(path, self.server.server_port, delay, period=0.02, timeout=1, failures=2)
