@@ -151,8 +151,7 @@ def _route(
     workflows: list[Workflow],
     now: datetime,
 ) -> RouteStatus:
-    (sensor,) = (s for s in stack.all_sensors() if s["metadata"]["name"] == route.sensor)
-    (consumer,) = durable_names(sensor)
+    (consumer,) = durable_names(stack.sensor(route.sensor))
     waiting: int | Unknown
     done = oldest = None
     if isinstance(jetstream, Unknown):

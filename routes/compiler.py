@@ -133,6 +133,11 @@ class CompiledStack:
         """The Sensors of all families."""
         return [sensor for family in self.sensors.values() for sensor in family]
 
+    def sensor(self, name: str) -> Manifest:
+        """The Sensor of this name. Raises ValueError where there is none."""
+        (found,) = (sensor for sensor in self.all_sensors() if sensor["metadata"]["name"] == name)
+        return found
+
     def objects(self) -> list[Manifest]:
         """All objects, in an order in which they can be applied."""
         first = (self.namespace, self.webhook_secret, self.event_bus_access, self.event_bus)

@@ -369,8 +369,7 @@ def test_a_stream_that_would_have_to_change_is_refused_with_what_changes_it(way:
 
 def leave_nothing_behind(way: Way, sensor: str) -> None:
     """Deletes the consumer of a Sensor that is gone, as `nats consumer rm` does."""
-    (compiled_sensor,) = (s for s in compiled("lab").all_sensors() if s["metadata"]["name"] == sensor)
-    (consumer,) = durable_names(compiled_sensor)
+    (consumer,) = durable_names(compiled("lab").sensor(sensor))
     assert request(f"$JS.API.CONSUMER.DELETE.default.{consumer}")["success"]
 
 

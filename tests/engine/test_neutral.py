@@ -18,7 +18,7 @@ from payloads import one_of_each
 from tests.engine.asking import writing
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
-(ANSWERS,) = (s for s in compiled("lab").all_sensors() if s["metadata"]["name"] == "github-issue-comment-to-rex")
+ANSWERS = compiled("lab").sensor("github-issue-comment-to-rex")
 EVENT, COMMENT = "spec.arguments.parameters.0.value", "spec.arguments.parameters.8.value"
 SENSOR = writing(ANSWERS, "metadata.name", EVENT, COMMENT)
 # What UTF-8 can say: all of Unicode but the surrogates. Of planes whose characters are all alike (ideographs, nothing,

@@ -235,8 +235,7 @@ def test_a_pull_request_takes_the_same_mutex_at_each_push_whatever_it_and_its_re
 
 def test_pull_requests_are_spread_over_all_mutexes(engine: Engine) -> None:
     sent = [delivery("pull_request", KINDS["pr"].but(number=number).body, f"{ID}-{number}") for number in range(100)]
-    (sensor,) = (s for s in ONE_AT_A_TIME.all_sensors() if s["metadata"]["name"] == VALIDATION.sensor)
-    only = [writing(sensor, "metadata.name", "spec.synchronization.mutexes.0.name")]
+    only = [writing(ONE_AT_A_TIME.sensor(VALIDATION.sensor), "metadata.name", "spec.synchronization.mutexes.0.name")]
     started = [w for found in outcomes(engine, sent, ONE_AT_A_TIME, sensors=only) for w in workflows(found)]
     taken = [w["spec"]["synchronization"]["mutexes"][0]["name"] for w in started]
     assert len(taken) == len(sent) and set(taken) == LANES
